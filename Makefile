@@ -1,0 +1,133 @@
+# saccade: Vision Transformer attention analysis as Unix pipeline stages.
+# `make help` says what there is.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/saccade
+OUT ?= build/demo
+CC ?= cc
+CFLAGS ?= -O2 -g
+BIN ?= bin
+BUILD ?= build/plain
+
+# BLIS single-threaded and linked in: saccade has threads of its own, and which BLIS the system's
+# alternatives choose (its OpenMP build spins) must not matter.
+BLIS = $(firstword $(wildcard /usr/lib/*/blis-serial/libblis.a) -lblis)
+PACKAGES = libtiff-4 libjpeg libpng libwebp libwebpdemux libdeflate jansson
+WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wvla $(if $(CI),-Werror)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) \
+	$(CFLAGS) -MMD -MP
+LIBS = $(BLIS) $$(pkg-config --libs $(PACKAGES)) -lgif -lz -lpthread -lm
+
+DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-turbo-dev \
+	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
+	libarchive-tools
+
+STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
+FORMATS = error gif io jpeg json key npy picture png pnm safetensors sample stream_read \
+	stream_write tar tiff tiff_client tiff_write webp
+COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
+	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
+	maptitle model option positions progress pump resample shards sheet sources stage threads \
+	upsample view vit_config vit_forward vit_load vit_rule walk
+SUITES = classes damage drawing families figure io key keylist layout npy option pax \
+	pictures pictures_hostile resample sample stream tar threads view write
+
+OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
+PROGRAMS = $(STAGES:%=$(BIN)/%)
+TESTS = $(SUITES:%=$(BUILD)/tests/check_%)
+BENCH = $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products $(BUILD)/tests/bench_run
+PAGES = $(wildcard man/*.[157])
+MODELS = $(wildcard pipelines/models/*/*)
+
+.PHONY: all deps demo check check-shared bench asan install uninstall clean help tidy format
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS)
+
+help:
+	@echo 'make              builds the programs into bin/'
+	@echo 'make demo         installs what is missing, builds, makes pictures of a photo (PHOTO=)'
+	@echo 'make check        builds and runs every test'
+	@echo 'make check-shared the tests on real data and weights in ../shared as well'
+	@echo 'make bench        measures speed and memory against bare products (VIT=, PHOTO=)'
+	@echo 'make asan         every test with address and undefined-behaviour checks'
+	@echo 'make install      programs, pages and models under PREFIX ($(PREFIX)); DESTDIR'
+	@echo 'make uninstall    removes them'
+	@echo 'make deps         installs the Debian packages that are missing'
+	@echo 'make tidy, format clang-tidy and clang-format over the sources'
+	@echo 'make clean        removes bin/ and build/, but the Python of tests/oracle'
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# These loops are written to be vectorised.
+$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
+$(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+
+$(BUILD)/libsaccade.a: $(OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libsaccade.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/check_%: $(BUILD)/tests/check_%.o $(BUILD)/libsaccade.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LIBS)
+
+$(BUILD)/tests/bench_%: $(BUILD)/tests/bench_%.o $(BUILD)/libsaccade.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+-include $(OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.d) $(TESTS:%=%.d)
+
+# On a fresh machine these two do all the set-up, so packages come before the first object.
+ifneq ($(filter demo check check-shared deps,$(MAKECMDGOALS)),)
+$(OBJECTS) $(STAGES:%=$(BUILD)/stages/%.o) $(TESTS:%=%.o): | deps
+endif
+
+deps:
+	@sh pipelines/deps.sh $(DEBIAN)
+
+demo: all
+	@BIN=$(BIN) bash pipelines/demo.sh $(OUT) $(PHOTO)
+
+check: all $(TESTS)
+	@BIN=$(BIN) bash tests/run.sh $(TESTS)
+
+check-shared: all $(TESTS) $(BENCH)
+	@BIN=$(BIN) STRICT=1 bash tests/run.sh --shared $(TESTS)
+
+bench: all $(BENCH)
+	@BIN=$(BIN) BUILD=$(BUILD) bash tests/bench.sh $(VIT)
+
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan:
+	$(MAKE) check BUILD=build/asan BIN=build/asan/bin CFLAGS='$(SANITIZE)'
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	for page in $(PAGES); do \
+		install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
+	for file in $(MODELS); do \
+		install -D -m 644 $$file $(DESTDIR)$(DATADIR)/$${file#pipelines/} || exit 1; done
+
+uninstall:
+	rm -f $(STAGES:%=$(DESTDIR)$(BINDIR)/%)
+	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -rf $(DESTDIR)$(DATADIR)
+
+tidy:
+	clang-tidy --quiet $(FORMATS:%=formats/%.c) $(COMMON:%=common/%.c) $(STAGES:%=stages/%.c) \
+		-- -std=c11 -D_GNU_SOURCE -I.
+
+format:
+	clang-format -i formats/*.[ch] common/*.[ch] stages/*.c tests/*.[ch]
+
+clean:
+	rm -rf bin build/plain build/asan build/demo build/bench

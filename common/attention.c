@@ -1,0 +1,112 @@
+#include "common/attention.h"
+#include "common/option.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_GRID = 4096 };
+
+static int parse_wish(
+    const struct layout_wish *wish, struct layout *layout, struct error *error)
+{
+    uint64_t prefix;
+    unsigned rows, columns;
+    char rest;
+    if (!wish->prefix || !wish->grid)
+        return fail(error, BAD_USAGE, "--prefix and --grid go together");
+    const int status = parse_count("--prefix", wish->prefix, 0, MAX_GRID, &prefix, error);
+    if (status < 0)
+        return status;
+    if (!isdigit((unsigned char)*wish->grid)
+        || sscanf(wish->grid, "%5ux%5u%c", &rows, &columns, &rest) != 2 || rows < 1
+        || columns < 1 || rows > MAX_GRID || columns > MAX_GRID)
+        return fail(error, BAD_USAGE, "--grid %s: takes ROWSxCOLUMNS, as 14x14", wish->grid);
+    *layout = (struct layout){ .prefix = (size_t)prefix, .rows = rows, .columns = columns,
+        .mean = prefix == 0 };
+    return 0;
+}
+
+int layout_wish_check(const struct layout_wish *wish, struct error *error)
+{
+    struct layout ignored;
+    return wish->prefix || wish->grid ? parse_wish(wish, &ignored, error) : 0;
+}
+
+/* The LL of "attn.LL.npy", or -1. */
+static long layer_of(const char *suffix)
+{
+    char *end;
+    if (strncmp(suffix, "attn.", 5) != 0 || !isdigit((unsigned char)suffix[5]))
+        return -1;
+    const long layer = strtol(suffix + 5, &end, 10);
+    return strcmp(end, ".npy") == 0 && layer < ATTENTION_MAX_LAYERS ? layer : -1;
+}
+
+static void list_layers(const struct sample *sample, struct attention *attention)
+{
+    bool present[ATTENTION_MAX_LAYERS] = { false };
+    for (size_t i = 0; i < sample->count; i++) {
+        const long layer = layer_of(sample->members[i].suffix);
+        if (layer >= 0 && !sample->members[i].dropped)
+            present[layer] = true;
+    }
+    for (size_t l = 0; l < ATTENTION_MAX_LAYERS; l++)
+        if (present[l])
+            attention->layers[attention->count++] = l;
+}
+
+static size_t model_layers(const struct sample *sample, size_t otherwise)
+{
+    struct error ignored;
+    json_t *model;
+    if (!sample_find(sample, "model.json")
+        || sample_json(sample, "model.json", &model, &ignored) < 0)
+        return otherwise;
+    const json_int_t layers = json_integer_value(json_object_get(model, "layers"));
+    json_decref(model);
+    return layers > 0 && layers <= ATTENTION_MAX_LAYERS ? (size_t)layers : otherwise;
+}
+
+int attention_find(const struct sample *sample, const struct layout_wish *wish,
+    struct attention *attention, struct error *error)
+{
+    memset(attention, 0, sizeof *attention);
+    list_layers(sample, attention);
+    if (attention->count == 0)
+        return fail(error, BAD_USAGE,
+            "has no attn.LL: run vitfwd (without -l none) before, and -k on stages between");
+    int status;
+    if (wish->prefix || wish->grid)
+        status = parse_wish(wish, &attention->layout, error);
+    else
+        status = layout_read(sample, &attention->layout, error);
+    if (status < 0)
+        return status;
+    const struct layout *layout = &attention->layout;
+    attention->tokens = layout->prefix + layout->rows * layout->columns;
+    attention->model_layers =
+        model_layers(sample, attention->layers[attention->count - 1] + 1);
+    return 0;
+}
+
+int attention_layer(const struct sample *sample, const struct attention *attention, size_t layer,
+    size_t *heads, const float **data, struct scratch *scratch, struct error *error)
+{
+    char suffix[32];
+    struct floats floats;
+    snprintf(suffix, sizeof suffix, "attn.%02zu.npy", layer);
+    const int status = sample_floats(sample, suffix, 3, &floats, scratch, error);
+    if (status < 0)
+        return status;
+    const size_t tokens = attention->tokens;
+    if (floats.shape[0] == 0 || floats.shape[1] != tokens || floats.shape[2] != tokens)
+        return fail(error, BAD_SAMPLE,
+            "%s is [%zu,%zu,%zu]; %zu prefix tokens and a grid of %zux%zu make [heads,%zu,%zu]",
+            suffix, floats.shape[0], floats.shape[1], floats.shape[2], attention->layout.prefix,
+            attention->layout.rows, attention->layout.columns, tokens, tokens);
+    *heads = floats.shape[0];
+    *data = floats.data;
+    return 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * The attention tensors of a sample, as stages that make maps of them read them.
+ */
+#ifndef SACCADE_ATTENTION_H
+#define SACCADE_ATTENTION_H
+
+#include "common/map.h"
+
+enum { ATTENTION_MAX_LAYERS = 256 };
+
+/* --prefix and --grid, for streams whose samples have no model.json. */
+struct layout_wish {
+    const char *prefix, *grid; /* as given, or NULL */
+};
+int layout_wish_check(const struct layout_wish *wish, struct error *error);
+
+struct attention {
+    size_t layers[ATTENTION_MAX_LAYERS]; /* numbers of those present, ascending */
+    size_t count;
+    size_t model_layers; /* of the whole model; where unknown, the last present + 1 */
+    struct layout layout;
+    size_t tokens;       /* prefix + rows * columns */
+};
+
+/* BAD_USAGE where there is none, saying which stage makes it. */
+int attention_find(const struct sample *sample, const struct layout_wish *wish,
+    struct attention *attention, struct error *error);
+
+/* Layer LL: *data is f32 [heads, tokens, tokens]. BAD_SAMPLE where its shape doesn't fit. */
+int attention_layer(const struct sample *sample, const struct attention *attention,
+    size_t layer, size_t *heads, const float **data, struct scratch *scratch,
+    struct error *error);
+
+#endif

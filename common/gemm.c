@@ -1,0 +1,84 @@
+#include "common/gemm.h"
+
+#include <blis.h>
+#include <stdlib.h>
+
+/* BLIS doesn't recognise every processor on a virtual machine and falls back to AVX2 kernels;
+ * a user's own BLIS_ARCH_TYPE wins. */
+const char *gemm_start(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (wide && !__builtin_cpu_is("amd"))
+        setenv("BLIS_ARCH_TYPE", "0", 0); /* BLIS_ARCH_SKX: 0.9 takes numbers only */
+#endif
+    bli_init();
+    return bli_arch_string(bli_arch_query_id());
+}
+
+void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
+    float keep, float *c, size_t c_stride)
+{
+    rntm_t runtime;
+    if (m == 0 || n == 0)
+        return;
+    bli_rntm_init(&runtime);
+    bli_rntm_set_num_threads(1, &runtime);
+    /* BLIS's path for small products doesn't pack, and where the rows of the right factor lie
+     * apart (weights as PyTorch stores them) it runs at half the speed of the packing one. */
+    if (b.column_stride != 1)
+        bli_rntm_disable_l3_sup(&runtime);
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &scale,
+        (float *)a.data, (inc_t)a.row_stride, (inc_t)a.column_stride, (float *)b.data,
+        (inc_t)b.row_stride, (inc_t)b.column_stride, &keep, c, (inc_t)c_stride, 1, NULL,
+        &runtime);
+}
+
+struct tiles {
+    size_t m, n, k, rows, columns, across; /* of a tile; tiles in a row */
+    struct matrix a, b;
+    float *c;
+    size_t c_stride;
+    gemm_finish *finish;
+    void *argument;
+};
+
+static void tile(void *argument, size_t i, size_t worker)
+{
+    const struct tiles *t = argument;
+    const size_t row = i / t->across * t->rows, column = i % t->across * t->columns;
+    const size_t rows = t->m - row < t->rows ? t->m - row : t->rows;
+    const size_t columns = t->n - column < t->columns ? t->n - column : t->columns;
+    struct matrix a = t->a, b = t->b;
+    (void)worker;
+    a.data += row * a.row_stride;
+    b.data += column * b.column_stride;
+    gemm(rows, columns, t->k, 1, a, b, 0, t->c + row * t->c_stride + column, t->c_stride);
+    if (t->finish)
+        t->finish(t->argument, row, rows, column, columns);
+}
+
+static size_t share(size_t size, size_t parts, size_t multiple)
+{
+    const size_t part = (size + parts - 1) / parts;
+    return (part + multiple - 1) / multiple * multiple;
+}
+
+/*
+ * One picture (few rows): tiles of columns, as each packs its own part of the weights; several:
+ * tiles of rows, so that a packed panel of weights serves many rows. Multiples of 96 fit the
+ * register blocks of BLIS's kernels (6x16, 32x12, 14x32).
+ */
+void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
+    struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument)
+{
+    struct tiles t = { m, n, k, m, n, 1, a, b, c, c_stride, finish, argument };
+    if (m < 512)
+        t.columns = share(n, n < 1536 ? 4 : 8, 96);
+    else
+        t.rows = share(m, m / 384, 96);
+    t.across = (n + t.columns - 1) / t.columns;
+    threads_run(threads, t.across * ((m + t.rows - 1) / t.rows), tile, &t);
+}

@@ -1,0 +1,207 @@
+/*
+ * Loops are written so that the compiler vectorises them: no branches, no library calls, sums in
+ * a fixed number of lanes (so that the result is the same whatever the vector's width).
+ */
+#include "common/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One body, compiled for the processors there are; chosen when the program starts. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define KERNEL __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define KERNEL
+#endif
+
+enum { LANES = 16 };
+
+static inline float sum_lanes(const float lanes[LANES])
+{
+    float sum = 0;
+    for (int i = 0; i < LANES; i++)
+        sum += lanes[i];
+    return sum;
+}
+
+/* e^x to 2 units in the last place: x = n ln 2 + r, a polynomial in r, n into the exponent. */
+static inline float exp_fast(float x)
+{
+    x = x > 88.0f ? 88.0f : x;
+    x = x < -87.0f ? -87.0f : x;
+    const float shifted = x * 1.442695041f + 12582912.0f; /* rounds to an integer */
+    const float n = shifted - 12582912.0f;
+    const float r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    union {
+        float value;
+        int bits;
+    } power = { .bits = ((int)n + 127) << 23 };
+    return p * power.value;
+}
+
+/* erf(x) as x P(x^2) / Q(x^2) on [-4, 4], fitted by least squares; the error is below 4e-7. */
+static inline float erf_fast(float x)
+{
+    x = x > 4.0f ? 4.0f : x;
+    x = x < -4.0f ? -4.0f : x;
+    const float t = x * x;
+    float p = 1.974830026e-06f;
+    p = p * t + 2.880403242e-04f;
+    p = p * t + 4.003615758e-03f;
+    p = p * t + 5.346738853e-02f;
+    p = p * t + 1.962483281e-01f;
+    p = p * t + 1.128378976e+00f;
+    float q = 3.748080350e-05f;
+    q = q * t + 1.216351726e-03f;
+    q = q * t + 1.544436370e-02f;
+    q = q * t + 1.164761539e-01f;
+    q = q * t + 5.072517119e-01f;
+    q = q * t + 1.0f;
+    return x * p / q;
+}
+
+static inline float sigmoid(float x)
+{
+    return 1.0f / (1.0f + exp_fast(-x));
+}
+
+/* tanh(u) = 2 sigmoid(2u) - 1 */
+static inline float activate(float x, enum activation activation)
+{
+    switch (activation) {
+    case GELU_ERF:
+        return 0.5f * x * (1.0f + erf_fast(x * 0.707106781f));
+    case GELU_TANH:
+        return x * sigmoid(1.595769122f * (x + 0.044715f * x * x * x));
+    case GELU_QUICK:
+        return x * sigmoid(1.702f * x);
+    case SILU:
+        return x * sigmoid(x);
+    case RELU:
+        return x > 0 ? x : x != x ? x : 0; /* NaN stays */
+    }
+    return x;
+}
+
+KERNEL void layernorm_forward(float *y, const float *x, const float *weight,
+    const float *bias, size_t n, size_t dim, float eps)
+{
+    const size_t whole = dim / LANES * LANES;
+    for (size_t row = 0; row < n; row++, x += dim, y += dim) {
+        float lanes[LANES] = { 0 }, squares[LANES] = { 0 };
+        for (size_t i = 0; i < whole; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                lanes[l] += x[i + l];
+        for (size_t i = whole; i < dim; i++)
+            lanes[i - whole] += x[i];
+        const float mean = sum_lanes(lanes) / (float)dim;
+        for (size_t i = 0; i < whole; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                squares[l] += (x[i + l] - mean) * (x[i + l] - mean);
+        for (size_t i = whole; i < dim; i++)
+            squares[i - whole] += (x[i] - mean) * (x[i] - mean);
+        const float scale = 1.0f / sqrtf(sum_lanes(squares) / (float)dim + eps);
+        for (size_t i = 0; i < dim; i++)
+            y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+    }
+}
+
+KERNEL void softmax_forward(float *x, size_t n, size_t width, size_t stride)
+{
+    const size_t whole = width / LANES * LANES;
+    for (size_t row = 0; row < n; row++, x += stride) {
+        float largest[LANES], lanes[LANES] = { 0 };
+        for (size_t l = 0; l < LANES; l++)
+            largest[l] = x[0];
+        for (size_t i = 0; i < whole; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                largest[l] = x[i + l] > largest[l] ? x[i + l] : largest[l];
+        for (size_t i = whole; i < width; i++)
+            largest[0] = x[i] > largest[0] ? x[i] : largest[0];
+        for (size_t l = 1; l < LANES; l++)
+            largest[0] = largest[l] > largest[0] ? largest[l] : largest[0];
+        const float most = largest[0];
+        for (size_t i = 0; i < width; i++)
+            x[i] = exp_fast(x[i] - most);
+        for (size_t i = 0; i < whole; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                lanes[l] += x[i + l];
+        for (size_t i = whole; i < width; i++)
+            lanes[i - whole] += x[i];
+        const float scale = 1.0f / sum_lanes(lanes);
+        for (size_t i = 0; i < width; i++)
+            x[i] *= scale;
+    }
+}
+
+KERNEL void bias_forward(
+    float *x, const float *bias, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows && bias; row++, x += stride)
+        for (size_t i = 0; i < columns; i++)
+            x[i] += bias[i];
+}
+
+/* A constant activation, so that each has its own loop without a branch. */
+#define ACTIVATE(KIND)                                                                         \
+    case KIND:                                                                                 \
+        for (size_t i = 0; i < columns; i++)                                                   \
+            x[i] = activate(x[i], KIND);                                                       \
+        break
+
+KERNEL void activation_forward(float *x, const float *bias, enum activation activation,
+    size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, x += stride) {
+        for (size_t i = 0; i < columns && bias; i++)
+            x[i] += bias[i];
+        switch (activation) {
+            ACTIVATE(GELU_ERF);
+            ACTIVATE(GELU_TANH);
+            ACTIVATE(GELU_QUICK);
+            ACTIVATE(SILU);
+            ACTIVATE(RELU);
+        }
+    }
+}
+
+KERNEL void gated_forward(float *x, const float *gate, enum activation activation, size_t n,
+    size_t width, size_t stride)
+{
+    for (size_t row = 0; row < n; row++, x += stride, gate += stride)
+        for (size_t i = 0; i < width; i++)
+            x[i] *= activate(gate[i], activation);
+}
+
+KERNEL void residual_forward(float *y, const float *x, const float *bias, const float *scale,
+    size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, x += stride, y += stride) {
+        if (bias && scale)
+            for (size_t i = 0; i < columns; i++)
+                y[i] += scale[i] * (x[i] + bias[i]);
+        else if (bias)
+            for (size_t i = 0; i < columns; i++)
+                y[i] += x[i] + bias[i];
+        else
+            for (size_t i = 0; i < columns; i++)
+                y[i] += scale ? scale[i] * x[i] : x[i];
+    }
+}
+
+KERNEL void mean_forward(float *y, const float *x, size_t n, size_t dim)
+{
+    memset(y, 0, dim * sizeof *y);
+    for (size_t row = 0; row < n; row++, x += dim)
+        for (size_t i = 0; i < dim; i++)
+            y[i] += x[i];
+    for (size_t i = 0; i < dim; i++)
+        y[i] /= (float)n;
+}

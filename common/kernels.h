@@ -1,0 +1,41 @@
+/*
+ * The loops between the products. Arrays are f32, C order; nothing is allocated.
+ */
+#ifndef SACCADE_KERNELS_H
+#define SACCADE_KERNELS_H
+
+#include "common/vit.h"
+
+/*
+ * y[n, dim] = (x - mean) / sqrt(variance + eps) * weight + bias over each row (Ba et al. 2016;
+ * variance divided by dim). y may be x.
+ */
+void layernorm_forward(float *y, const float *x, const float *weight, const float *bias,
+    size_t n, size_t dim, float eps);
+
+/* Each of n rows of width values, stride apart, becomes its softmax. */
+void softmax_forward(float *x, size_t n, size_t width, size_t stride);
+
+/* Below, x is a tile of rows x columns with rows stride apart, bias (may be NULL) [columns]. */
+
+/* x += bias */
+void bias_forward(
+    float *x, const float *bias, size_t rows, size_t columns, size_t stride);
+
+/* x = activation(x + bias), elementwise (Hendrycks & Gimpel 2016 for GELU and its two
+ * approximations; SiLU x * sigmoid(x)). The exact GELU's erf is good to 4e-7. */
+void activation_forward(float *x, const float *bias, enum activation activation, size_t rows,
+    size_t columns, size_t stride);
+
+/* x[n, width] = activation(gate) * x where gate is [n, width] (Shazeer 2020); both have stride. */
+void gated_forward(float *x, const float *gate, enum activation activation, size_t n,
+    size_t width, size_t stride);
+
+/* y += scale * (x + bias); scale (may be NULL: 1) [columns]; y and x have the same stride. */
+void residual_forward(float *y, const float *x, const float *bias, const float *scale,
+    size_t rows, size_t columns, size_t stride);
+
+/* y[dim] = mean over n rows of x. */
+void mean_forward(float *y, const float *x, size_t n, size_t dim);
+
+#endif

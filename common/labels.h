@@ -1,0 +1,42 @@
+/*
+ * True labels for pictures, from a table or from the directories that they lie in.
+ */
+#ifndef SACCADE_LABELS_H
+#define SACCADE_LABELS_H
+
+#include "common/walk.h"
+
+struct labels;
+
+/*
+ * A table: lines of NAME, tab, label, where a label is an integer or a class name and further
+ * columns don't count. A first line is a heading where its NAME is key, file, filename, name or
+ * path, or where its label is no integer and the next one's is. BAD_USAGE: a line without tab,
+ * two labels for one name. BAD_SYSTEM: it can't be read.
+ */
+int labels_read(struct labels **labels, const char *path, struct error *error);
+
+/*
+ * The directory that a picture lies in is its class. Walks through all that is wished for,
+ * which no list on standard input may be part of; only files named as pictures count.
+ */
+int labels_walk(struct labels **labels, const struct walk_wishes *wishes, struct error *error);
+
+void labels_free(struct labels *labels);
+
+/*
+ * The class names that labels are made of, in bytewise order, which is what they are numbered
+ * in at first. Borrowed; 0 where all are integers.
+ */
+size_t labels_names(const struct labels *labels, const char *const **names);
+void labels_renumber(struct labels *labels, int64_t *numbers); /* malloc'd; taken over */
+
+/*
+ * 1 and the label of a picture, or 0. In a table, the longest tail that it has of these, cut at
+ * slashes: path (of a file; NULL otherwise), KEY.suffix (otherwise), KEY; the letters of a
+ * picture's extension in any case. Of a directory: by path alone. -1: no memory.
+ */
+int labels_find(const struct labels *labels, const char *path, const char *key,
+    const char *suffix, int64_t *label);
+
+#endif

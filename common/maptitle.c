@@ -1,0 +1,117 @@
+#include "common/maptitle.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static int number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    const json_int_t number = json_integer_value(value);
+    return json_is_integer(value) && number >= 0 && number <= INT_MAX ? (int)number : -1;
+}
+
+void map_place(const struct map *map, int *layer, int *head)
+{
+    *layer = number_of(map->info, "layer");
+    *head = number_of(map->info, "head");
+}
+
+void map_model(const struct map *map, char *text, size_t size)
+{
+    const char *model = text_of(map->info, "model");
+    const char *end = model ? strrchr(model, ':') : NULL;
+    const size_t length = end ? (size_t)(end - model) : model ? strlen(model) : 0;
+    snprintf(text, size, "%.*s", (int)(length < size ? length : size), model ? model : "");
+}
+
+/* Of the name, without "-qQUERY". */
+static int name_length(const struct map *map)
+{
+    const char *query = strstr(map->name, "-q");
+    return query ? (int)(query - map->name) : (int)strlen(map->name);
+}
+
+void map_quantity(const struct map *map, char *text, size_t size)
+{
+    const char *method = text_of(map->info, "method");
+    snprintf(text, size, "%.*s", method ? (int)strlen(method) : name_length(map),
+        method ? method : map->name);
+}
+
+/* That of attention is its layer and head. */
+static void put_name(FILE *out, const struct map *map)
+{
+    int layer, head;
+    map_place(map, &layer, &head);
+    const char *fused = text_of(map->info, "head"), *method = text_of(map->info, "method");
+    if (layer >= 0 && head >= 0)
+        fprintf(out, "layer %d, head %d", layer, head);
+    else if (layer >= 0 && fused)
+        fprintf(out, "layer %d, %s of heads", layer, fused);
+    else
+        fprintf(out, "%.*s", name_length(map), map->name);
+    if (method && layer < 0 && strncmp(map->name, method, strlen(method)) != 0)
+        fprintf(out, " (%s)", method);
+}
+
+static void put_query(FILE *out, const struct map *map, size_t index)
+{
+    unsigned row, column;
+    char end;
+    const char *query = text_of(map->info, "query");
+    if (map->queries > 0 && map->queries == map->rows * map->columns)
+        fprintf(out, ", from patch %zu:%zu", index / map->columns, index % map->columns);
+    else if (map->queries > 0)
+        fprintf(out, ", query %zu", index);
+    else if (!query || !strstr(map->name, "-q"))
+        return;
+    else if (sscanf(query, "%u-%u%c", &row, &column, &end) == 2)
+        fprintf(out, ", from patch %u:%u", row, column);
+    else
+        fprintf(out, ", from %s", query);
+}
+
+static void put_target(FILE *out, const struct map *map)
+{
+    const json_t *target = json_object_get(map->info, "target");
+    const json_t *prob = json_object_get(target, "prob");
+    const char *name = text_of(target, "name");
+    const double percent = 100 * json_number_value(prob);
+    if (name)
+        fprintf(out, "\n%s", name);
+    else if (number_of(target, "index") >= 0)
+        fprintf(out, "\nclass %d", number_of(target, "index"));
+    else
+        return;
+    if (!json_is_number(prob))
+        return;
+    if (percent < 0.1)
+        fputs(" <0.1%", out);
+    else
+        fprintf(out, percent < 10 ? " %.1f%%" : " %.0f%%", percent);
+}
+
+char *map_title(const struct map *map, size_t index)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    put_name(out, map);
+    put_query(out, map, index);
+    put_target(out, map);
+    const bool failed = ferror(out);
+    if (fclose(out) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

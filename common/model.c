@@ -1,0 +1,312 @@
+#include "common/model.h"
+#include "formats/io.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { JSON_LIMIT = 1 << 26, PATH_ROOM = 4096 };
+
+static bool is_directory(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && !S_ISDIR(about.st_mode);
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t length = strlen(text), size = strlen(ending);
+    return length > size && strcmp(text + length - size, ending) == 0;
+}
+
+/* DIRECTORY/NAME or DIRECTORY/NAME.safetensors into path, where there is one. */
+static bool look_in(const char *directory, size_t length, const char *name, char *path)
+{
+    snprintf(path, PATH_ROOM, "%.*s/%s.safetensors", (int)length, directory, name);
+    if (is_file(path))
+        return true;
+    snprintf(path, PATH_ROOM, "%.*s/%s", (int)length, directory, name);
+    return is_directory(path) || is_file(path);
+}
+
+/* The models that come with saccade: above the program in a checkout, under share when
+ * installed. */
+static bool look_at_home(const char *name, char *path)
+{
+    static const char *const places[] = { "pipelines/models", "share/saccade/models" };
+    char program[PATH_ROOM], directory[PATH_ROOM + 32];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    for (char *slash; (slash = strrchr(program, '/')) != NULL;) {
+        *slash = '\0';
+        for (size_t i = 0; i < 2; i++) {
+            snprintf(directory, sizeof directory, "%s/%s", program, places[i]);
+            if (look_in(directory, strlen(directory), name, path))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int find(const char *name, char *path, struct error *error)
+{
+    const char *places = getenv("SACCADE_MODELS");
+    snprintf(path, PATH_ROOM, "%s", name);
+    if (is_directory(path) || is_file(path))
+        return 0;
+    if (!strchr(name, '/')) {
+        for (const char *at = places ? places : ""; *at;) {
+            const size_t length = strcspn(at, ":");
+            if (length > 0 && look_in(at, length, name, path))
+                return 0;
+            at += length + (at[length] == ':');
+        }
+        if (look_at_home(name, path))
+            return 0;
+    }
+    return fail(error, BAD_SYSTEM,
+        "%s: no such model: give a .safetensors file, a directory with one, or a name in "
+        "$SACCADE_MODELS%s%s%s",
+        name, places ? " (" : "", places ? places : "", places ? ")" : "");
+}
+
+static int read_json(const char *path, json_t **json, struct error *error)
+{
+    unsigned char *bytes;
+    size_t size;
+    json_error_t why;
+    const int status = file_read(path, JSON_LIMIT, &bytes, &size, error);
+    if (status < 0)
+        return status;
+    *json = json_loadb((char *)bytes, size, 0, &why);
+    free(bytes);
+    if (json_is_object(*json))
+        return 0;
+    json_decref(*json);
+    *json = NULL;
+    return fail(error, BAD_INPUT, "%s: not a JSON object", path);
+}
+
+/* DIRECTORY/NAME as JSON where it is there. */
+static int read_beside(struct model *model, const char *directory, const char *name, bool config,
+    struct error *error)
+{
+    char path[PATH_ROOM];
+    json_t **json = config ? &model->config : &model->preprocessor;
+    if (*json)
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (!is_file(path))
+        return 0;
+    snprintf(model->sources[config ? 0 : 1], sizeof model->sources[0], "%.500s", name);
+    return read_json(path, json, error);
+}
+
+static int add_label(json_t *labels, const char *line)
+{
+    const char *last = strrchr(line, '\t');
+    if (!isdigit((unsigned char)*line) || !last)
+        return 0; /* a heading */
+    const unsigned long index = strtoul(line, NULL, 10);
+    if (index != json_array_size(labels))
+        return -1;
+    return json_array_append_new(labels, json_string(last + 1));
+}
+
+/* labels.tsv: class index from 0, anything, name; in order. */
+static int read_labels(struct model *model, const char *directory, struct error *error)
+{
+    char path[PATH_ROOM];
+    unsigned char *bytes;
+    size_t size;
+    snprintf(path, sizeof path, "%s/labels.tsv", directory);
+    if (!is_file(path))
+        return 0;
+    int status = file_read(path, JSON_LIMIT, &bytes, &size, error);
+    char *text = status == 0 ? strndup((char *)bytes, size) : NULL;
+    model->labels = json_array();
+    char *rest = text;
+    for (char *line; status == 0 && (line = strsep(&rest, "\n"));)
+        if (add_label(model->labels, line) < 0)
+            status = fail(error, BAD_INPUT,
+                "%s: %.60s: takes index, tab, name with indices from 0 in order", path, line);
+    free(text);
+    free(bytes);
+    return status;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
+}
+
+/* Every shard that the index names, once, in order of their names. */
+static int open_shards(
+    struct model *model, const char *directory, const char *index, struct error *error)
+{
+    char path[PATH_ROOM];
+    json_t *json = NULL, *file;
+    const char *tensor, *last = "";
+    snprintf(path, sizeof path, "%s/%s", directory, index);
+    int status = read_json(path, &json, error);
+    const json_t *map = json_object_get(json, "weight_map");
+    const size_t count = json_object_size(map);
+    json_t **files = calloc(count + 1, sizeof *files);
+    if (status == 0 && (!files || count == 0))
+        status = fail(error, BAD_INPUT, "%s: has no weight_map", path);
+    size_t n = 0;
+    json_object_foreach((json_t *)map, tensor, file)
+        if (status == 0 && n < count) {
+            files[n++] = file;
+            const char *name = json_string_value(file);
+            if (!name || strchr(name, '/') || !ends_with(name, ".safetensors"))
+                status = fail(error, BAD_INPUT, "%s: %.200s is in no shard beside it", path, tensor);
+        }
+    if (status == 0)
+        qsort(files, n, sizeof *files, by_name);
+    for (size_t i = 0; i < n && status == 0; last = json_string_value(files[i++]))
+        if (strcmp(json_string_value(files[i]), last) != 0) {
+            snprintf(path, sizeof path, "%s/%s", directory, json_string_value(files[i]));
+            status = safetensors_add(&model->tensors, path, error);
+        }
+    if (status == 0 && model->tensors.count != count)
+        status = fail(error, BAD_INPUT, "%s/%s: names %zu tensors, its shards have %zu", directory,
+            index, count, model->tensors.count);
+    free(files);
+    json_decref(json);
+    return status;
+}
+
+/* How many checkpoints lie in the directory. */
+static size_t count_checkpoints(const char *directory)
+{
+    size_t count = 0;
+    DIR *list = opendir(directory);
+    for (const struct dirent *entry; list && (entry = readdir(list));)
+        count += ends_with(entry->d_name, ".safetensors");
+    if (list)
+        closedir(list);
+    return count;
+}
+
+static int set_name(struct model *model, const char *directory, const char *base, struct error *error)
+{
+    char real[PATH_ROOM];
+    const bool generic = strcmp(base, "model") == 0;
+    const char *slash;
+    char *resolved = generic ? realpath(directory, NULL) : NULL;
+    snprintf(real, sizeof real, "%s", resolved ? resolved : directory);
+    free(resolved);
+    slash = strrchr(real, '/');
+    const char *name = generic ? (slash ? slash + 1 : real) : base;
+    if (asprintf(&model->name, "%s:%08x", name, model->tensors.crc) >= 0)
+        return 0;
+    model->name = NULL;
+    return fail_memory(error, strlen(name));
+}
+
+static int open_directory(struct model *model, const char *directory, struct error *error)
+{
+    char path[PATH_ROOM];
+    const char *index = "model.safetensors.index.json";
+    snprintf(path, sizeof path, "%s/%s", directory, index);
+    int status;
+    if (is_file(path)) {
+        status = open_shards(model, directory, index, error);
+    } else {
+        snprintf(path, sizeof path, "%s/model.safetensors", directory);
+        status = is_file(path) ? safetensors_add(&model->tensors, path, error)
+                               : fail(error, BAD_SYSTEM,
+                                     "%s: has no model.safetensors and no %s", directory, index);
+    }
+    if (status == 0)
+        status = read_beside(model, directory, "config.json", true, error);
+    if (status == 0)
+        status = read_beside(model, directory, "preprocessor_config.json", false, error);
+    if (status == 0)
+        status = read_labels(model, directory, error);
+    return status < 0 ? status : set_name(model, directory, "model", error);
+}
+
+/* A configuration in the safetensors' own metadata, as saccade's finetune writes it. */
+static int read_metadata(struct model *model, struct error *error)
+{
+    const char *text = json_string_value(json_object_get(model->tensors.metadata, "config"));
+    if (model->config || !text)
+        return 0;
+    model->config = json_loads(text, 0, NULL);
+    snprintf(model->sources[0], sizeof model->sources[0], "__metadata__");
+    return json_is_object(model->config)
+        ? 0
+        : fail(error, BAD_INPUT, "%s: config in __metadata__ is not a JSON object", model->path);
+}
+
+static int open_file(struct model *model, const char *path, struct error *error)
+{
+    char directory[PATH_ROOM], base[PATH_ROOM], config[PATH_ROOM + 8];
+    const char *slash = strrchr(path, '/');
+    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
+        slash ? path : ".");
+    snprintf(base, sizeof base, "%s", slash ? slash + 1 : path);
+    if (!ends_with(base, ".safetensors"))
+        return fail(error, BAD_INPUT, "%s: not a .safetensors file", path);
+    base[strlen(base) - strlen(".safetensors")] = '\0';
+    snprintf(config, sizeof config, "%s.json", base);
+    int status = safetensors_add(&model->tensors, path, error);
+    if (status == 0)
+        status = read_beside(model, directory, config, true, error);
+    if (status == 0)
+        status = read_metadata(model, error);
+    if (status == 0 && count_checkpoints(directory) == 1) {
+        status = read_beside(model, directory, "config.json", true, error);
+        if (status == 0)
+            status = read_beside(model, directory, "preprocessor_config.json", false, error);
+        if (status == 0)
+            status = read_labels(model, directory, error);
+    }
+    return status < 0 ? status : set_name(model, directory, base, error);
+}
+
+int model_open(struct model *model, const char *name, const char *variable, const char *fallback,
+    struct error *error)
+{
+    char path[PATH_ROOM];
+    *model = (struct model){ 0 };
+    if (!name && getenv(variable) && *getenv(variable))
+        name = getenv(variable);
+    int status = find(name ? name : fallback, path, error);
+    if (status == 0 && !(model->path = strdup(path)))
+        status = fail_memory(error, strlen(path));
+    if (status == 0)
+        status = is_directory(path) ? open_directory(model, path, error)
+                                    : open_file(model, path, error);
+    if (status == 0 && model->config)
+        model->config_source = model->sources[0];
+    if (status == 0 && model->preprocessor)
+        model->preprocessor_source = model->sources[1];
+    if (status < 0)
+        model_close(model);
+    return status;
+}
+
+void model_close(struct model *model)
+{
+    tensors_free(&model->tensors);
+    json_decref(model->config);
+    json_decref(model->preprocessor);
+    json_decref(model->labels);
+    free(model->path);
+    free(model->name);
+    *model = (struct model){ 0 };
+}

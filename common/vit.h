@@ -1,0 +1,187 @@
+/*
+ * Vision Transformers of every family in one form: a configuration inferred from the checkpoint,
+ * with the evidence for each field; weights by canonical name; the forward pass.
+ *
+ * Letters: B pictures, T tokens (P prefix + N patches), D dim, H heads, F hidden, C classes.
+ */
+#ifndef SACCADE_VIT_H
+#define SACCADE_VIT_H
+
+#include "common/model.h"
+#include "common/threads.h"
+#include "common/view.h"
+
+/* Tensors outside the blocks, then those of each block. */
+enum vit_slot {
+    CLASS_TOKEN,        /* [D] */
+    DISTILLATION_TOKEN, /* [D] */
+    REGISTERS,          /* [R, D] */
+    POSITIONS,          /* [pos_prefix + pos_rows * pos_columns, D] */
+    PATCH_WEIGHT,       /* [D, 3, ph, pw] */
+    PATCH_BIAS,         /* [D] */
+    PRE_NORM_WEIGHT,
+    PRE_NORM_BIAS,
+    NORM_WEIGHT,
+    NORM_BIAS,
+    FC_NORM_WEIGHT,
+    FC_NORM_BIAS,
+    PRE_LOGITS_WEIGHT, /* [E, D] */
+    PRE_LOGITS_BIAS,
+    HEAD_WEIGHT, /* [C, what the readout gives] */
+    HEAD_BIAS,
+    HEAD_DIST_WEIGHT,
+    HEAD_DIST_BIAS,
+    GLOBAL_SLOTS,
+
+    NORM1_WEIGHT = GLOBAL_SLOTS,
+    NORM1_BIAS,
+    QKV_WEIGHT, /* [3D, D], or the three apart */
+    QKV_BIAS,
+    Q_WEIGHT,
+    Q_BIAS,
+    K_WEIGHT,
+    K_BIAS,
+    V_WEIGHT,
+    V_BIAS,
+    Q_NORM_WEIGHT, /* [D / H] */
+    Q_NORM_BIAS,
+    K_NORM_WEIGHT,
+    K_NORM_BIAS,
+    PROJ_WEIGHT, /* [D, D] */
+    PROJ_BIAS,
+    SCALE1, /* [D] */
+    NORM2_WEIGHT,
+    NORM2_BIAS,
+    FC1_WEIGHT, /* [F, D]; gated: [2F, D], or GATE apart */
+    FC1_BIAS,
+    GATE_WEIGHT, /* [F, D] */
+    GATE_BIAS,
+    FC2_WEIGHT, /* [D, F] */
+    FC2_BIAS,
+    SCALE2, /* [D] */
+    VIT_SLOTS,
+    BLOCK_SLOTS = VIT_SLOTS - GLOBAL_SLOTS
+};
+
+enum activation { GELU_ERF, GELU_TANH, GELU_QUICK, SILU, RELU };
+
+enum readout {
+    READ_NONE,         /* no head that we compute */
+    READ_CLASS,        /* head(class token) */
+    READ_CLASS_DIST,   /* (head(class token) + head_dist(distillation token)) / 2 */
+    READ_MEAN,         /* head(mean of patches) */
+    READ_CLASS_AND_MEAN /* head(class token beside the mean of patches) */
+};
+
+/* How a family brings its position embedding to another grid: all bicubic. */
+enum position_resize {
+    RESIZE_ANTIALIAS,    /* timm, Dinov2 with registers: a = -0.5, support widened when shrinking */
+    RESIZE_PLAIN,        /* Hugging Face: a = -0.75, no antialias */
+    RESIZE_OFFSET,       /* DINO, DINOv2 hub: the scale is (n + 0.1) / old */
+    RESIZE_CORNERS       /* torchvision's interpolate_embeddings: corners aligned */
+};
+
+/* One line of --info. */
+struct evidence {
+    char field[20], value[108], why[128];
+};
+
+enum { MAX_EVIDENCE = 32, MAX_LAYERS = 256 };
+
+struct vit_config {
+    const char *family;
+    size_t dim, layers, heads, hidden, classes;
+    size_t patch_rows, patch_columns;           /* pixels */
+    bool class_token, distilled;                /* distilled: has a distillation token */
+    size_t registers, prefix;                   /* prefix: tokens before the patches */
+    size_t pos_prefix, pos_rows, pos_columns;   /* what POSITIONS covers */
+    enum position_resize resize;
+    float eps;
+    enum activation activation;
+    bool gated;           /* SwiGLU: activation(gate) * value */
+    enum readout readout;
+    size_t features;      /* E: the width behind pre_logits, or D */
+    bool final_norm;      /* NORM is applied before the readout */
+    bool mean;            /* the default query: what the head reads is the mean */
+    struct view_rule rule;
+    double crop;     /* input side / side before the crop: for another input size */
+    bool rule_known; /* mean and std are known */
+    struct evidence evidence[MAX_EVIDENCE];
+    size_t evidence_count;
+};
+
+struct vit {
+    struct model model;
+    struct vit_config config;
+    const float *global[GLOBAL_SLOTS]; /* NULL where the model lacks it */
+    const float *(*blocks)[BLOCK_SLOTS]; /* [layers]; index with slot - GLOBAL_SLOTS */
+    void *converted;                     /* f32 copies of what is not stored so */
+};
+
+/* What the command line says over what the checkpoint does. */
+struct vit_wishes {
+    const char *state; /* --state: one of several state dicts; or NULL */
+    size_t heads;      /* --num-heads; 0: inferred */
+};
+
+/*
+ * Opens and understands a checkpoint. BAD_USAGE: not a ViT that we can place, with what is missing,
+ * unknown or ambiguous and which option decides; BAD_INPUT: broken; BAD_SYSTEM.
+ */
+int vit_open(struct vit *vit, const char *name, const struct vit_wishes *wishes,
+    struct error *error);
+void vit_close(struct vit *vit);
+
+/* The object for the member __stream__/model. */
+json_t *vit_describe(const struct vit *vit);
+
+/* Class name by index, or NULL. */
+const char *vit_class_name(const struct vit *vit, size_t index);
+
+/* The parts of vit_open. */
+struct vit_found;
+int vit_find(const struct tensors *tensors, const char *state, struct vit_found **found,
+    struct error *error);
+int vit_configure(struct vit *vit, const struct vit_found *found, const struct vit_wishes *wishes,
+    struct error *error);
+int vit_infer_rule(struct vit *vit, struct error *error);
+void vit_note(struct vit_config *config, const char *field, const char *why, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+
+/* What a checkpoint's names say: which tensor is in which place. */
+struct vit_found {
+    const char *family;
+    const struct tensor *global[GLOBAL_SLOTS];
+    const struct tensor *(*blocks)[BLOCK_SLOTS]; /* [MAX_LAYERS] */
+    size_t layers;
+    bool attention_pool; /* attn_pool.* or head.probe: a head that we pass over */
+    bool hub_registers;  /* registers named as DINOv2's hub does */
+    char state[64];      /* the state dict that was taken, "" where there is one only */
+};
+void vit_found_free(struct vit_found *found);
+
+/*
+ * Positions for a grid of rows x columns: f32 [P + rows * columns, D], zeros where a prefix token
+ * has none, by the family's own resizing (positions.c).
+ */
+void vit_positions(const struct vit *vit, size_t rows, size_t columns, float *positions);
+
+/* The forward pass; see vit_forward.c. */
+struct vit_pass;
+
+struct vit_outputs {
+    float *const *attention; /* [layers * B]: each NULL or f32 [H, T, T] */
+    float *const *tokens;    /* [(layers + 1) * B]: each NULL or f32 [T, D]; or NULL */
+    float *const *logits;    /* [B]: each f32 [C]; or NULL */
+};
+
+/* Buffers for at most batch pictures of height x width, both multiples of the patch: allocated
+ * here, never in vit_forward. Replaces what *pass was (NULL at first). */
+int vit_prepare(const struct vit *vit, struct vit_pass **pass, size_t batch, size_t height,
+    size_t width, struct threads *threads, struct error *error);
+void vit_pass_free(struct vit_pass *pass);
+/* inputs: B arrays f32 [3, height, width]. */
+void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *const *inputs,
+    size_t batch, const struct vit_outputs *outputs);
+
+#endif

@@ -1,0 +1,525 @@
+/* What a checkpoint's names, shapes and configuration say of the model, field by field. */
+#include "common/vit.h"
+
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SIDE = 1 << 14, MAX_DIM = 1 << 16 };
+
+void vit_note(
+    struct vit_config *config, const char *field, const char *why, const char *format, ...)
+{
+    if (config->evidence_count == MAX_EVIDENCE)
+        return;
+    struct evidence *to = &config->evidence[config->evidence_count++];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(to->value, sizeof to->value, format, arguments);
+    va_end(arguments);
+    snprintf(to->field, sizeof to->field, "%s", field);
+    snprintf(to->why, sizeof to->why, "%s", why);
+}
+
+/* What is being worked out, and the parts of the configuration that speak of it. */
+struct inference {
+    struct vit *vit;
+    struct vit_config *config;
+    const struct vit_found *found;
+    const struct vit_wishes *wishes;
+    const json_t *json;      /* config.json, or its vision_config; NULL: none */
+    const json_t *arguments; /* timm's model_args */
+    const char *architecture; /* timm's, "" where unknown */
+    const char *type;         /* Hugging Face's model_type, or "" */
+    struct error *error;
+};
+
+static const struct tensor *block(const struct inference *in, size_t layer, int slot)
+{
+    return in->found->blocks[layer][slot - GLOBAL_SLOTS];
+}
+
+static const char *text_or(const json_t *object, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : otherwise;
+}
+
+/* "config.json KEY", for the evidence. */
+static const char *source(const struct inference *in, const char *key, char room[128])
+{
+    snprintf(room, 128, "%s %s",
+        in->vit->model.config_source ? in->vit->model.config_source : "no configuration", key);
+    return room;
+}
+
+static void choose_json(struct inference *in)
+{
+    const json_t *config = in->vit->model.config;
+    const json_t *vision = json_object_get(config, "vision_config");
+    in->json = json_is_object(vision) ? vision : config;
+    in->arguments = json_object_get(config, "model_args");
+    in->architecture = text_or(config, "architecture", "");
+    in->type = text_or(config, "model_type", "");
+}
+
+static bool named(const struct inference *in, const char *glob)
+{
+    return fnmatch(glob, in->architecture, 0) == 0;
+}
+
+/* Which of the families that share names. */
+static int infer_family(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    const struct vit_found *found = in->found;
+    const bool scaled = found->layers > 0 && block(in, 0, SCALE1);
+    const char *family = found->family, *why = "names of tensors";
+    if (strcmp(family, "timm") == 0) {
+        const bool bare = !in->vit->model.config;
+        if (found->hub_registers || (bare && tensors_find(&in->vit->model.tensors, "mask_token")))
+            family = "dinov2", why = "register_tokens or mask_token, as in the hub's files";
+        else if (strcmp(found->state, "teacher") == 0 || strcmp(found->state, "student") == 0)
+            family = "dino", why = "a training checkpoint's state dicts";
+        else if (bare && !found->global[HEAD_WEIGHT] && !found->global[FC_NORM_WEIGHT]
+            && !found->global[PRE_NORM_WEIGHT] && found->global[CLASS_TOKEN])
+            family = "dino", why = "timm's names, no head and no configuration";
+        else if (*in->architecture)
+            why = in->architecture;
+    } else if (strcmp(family, "hf") == 0) {
+        family = strcmp(in->type, "vit_mae") == 0                      ? "hf-vit-mae"
+            : found->global[DISTILLATION_TOKEN]                        ? "hf-deit"
+            : found->global[REGISTERS]                                 ? "hf-dinov2-registers"
+            : scaled                                                   ? "hf-dinov2"
+                                                                       : "hf-vit";
+    } else if (strcmp(family, "clip") == 0) {
+        family = found->global[CLASS_TOKEN] ? "hf-clip" : "hf-siglip";
+        why = found->global[CLASS_TOKEN] ? "a class embedding" : "no class embedding";
+    }
+    config->family = family;
+    vit_note(config, "family", why, "%s", family);
+    if (*found->state)
+        vit_note(config, "state", in->wishes->state ? "--state" : "of a training checkpoint",
+            "%s", found->state);
+    if (named(in, "*_rpn_*"))
+        return fail(in->error, BAD_USAGE,
+            "%s: normalises behind its branches, not before them: not supported",
+            in->architecture);
+    return 0;
+}
+
+static bool is_family(const struct inference *in, const char *glob)
+{
+    return fnmatch(glob, in->config->family, 0) == 0;
+}
+
+static int infer_shapes(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    const struct tensor *patch = in->found->global[PATCH_WEIGHT];
+    if (patch->rank != 4 || patch->shape[1] != 3 || patch->shape[2] < 1
+        || patch->shape[3] < 1 || patch->shape[2] > MAX_SIDE || patch->shape[3] > MAX_SIDE
+        || patch->shape[0] < 1 || patch->shape[0] > MAX_DIM) {
+        char shape[100];
+        return fail(in->error, BAD_USAGE, "%s %s: takes [dim, 3, rows, columns]", patch->name,
+            tensor_shape_text(patch, shape, sizeof shape));
+    }
+    config->dim = patch->shape[0];
+    config->patch_rows = patch->shape[2];
+    config->patch_columns = patch->shape[3];
+    config->layers = in->found->layers;
+    if (config->layers == 0 || !block(in, 0, FC1_WEIGHT) || !block(in, 0, FC2_WEIGHT))
+        return fail(in->error, BAD_USAGE, "has no blocks with an MLP");
+    const struct tensor *fc1 = block(in, 0, FC1_WEIGHT), *fc2 = block(in, 0, FC2_WEIGHT);
+    if (fc1->rank != 2 || fc2->rank != 2 || fc2->shape[1] < 1 || fc2->shape[1] > MAX_DIM * 8u)
+        return fail(in->error, BAD_USAGE, "%s and %s: take [hidden, dim] and [dim, hidden]",
+            fc1->name, fc2->name);
+    config->hidden = fc2->shape[1];
+    config->gated = block(in, 0, GATE_WEIGHT) || fc1->shape[0] == 2 * config->hidden;
+    vit_note(config, "layers", "names of tensors", "%zu", config->layers);
+    vit_note(config, "dim", patch->name, "%zu", config->dim);
+    vit_note(config, "hidden", fc2->name, "%zu", config->hidden);
+    vit_note(config, "patch", patch->name, "%zux%zu", config->patch_columns, config->patch_rows);
+    return 0;
+}
+
+/* Widths whose heads are not of 64, in all published models of that width (timm's list). */
+static size_t heads_by_width(size_t dim)
+{
+    static const size_t sixteen[] = { 1152, 1280, 1408, 1664 };
+    for (size_t i = 0; i < sizeof sixteen / sizeof *sixteen; i++)
+        if (dim == sixteen[i])
+            return 16;
+    return 0;
+}
+
+static size_t heads_by_architecture(const struct inference *in)
+{
+    static const struct {
+        const char *glob;
+        size_t heads;
+    } known[] = {
+        { "vit_base_patch16_gap_224", 16 },
+        { "vit_giantopt_*", 16 },
+        { "test_vit3", 3 },
+        { "test_vit4", 3 },
+        { "test_vit*", 2 },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (named(in, known[i].glob))
+            return known[i].heads;
+    return 0;
+}
+
+static int infer_heads(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    char room[128];
+    const struct tensor *q_norm = block(in, 0, Q_NORM_WEIGHT);
+    const json_int_t timm = json_integer_value(json_object_get(in->arguments, "num_heads"));
+    const json_int_t face = json_integer_value(json_object_get(in->json, "num_attention_heads"));
+    const char *why = "--num-heads";
+    size_t heads = in->wishes->heads;
+    if (!heads && q_norm && q_norm->count > 0)
+        heads = config->dim / q_norm->count, why = q_norm->name;
+    if (!heads && timm > 0)
+        heads = (size_t)timm, why = source(in, "model_args.num_heads", room);
+    if (!heads && face > 0)
+        heads = (size_t)face, why = source(in, "num_attention_heads", room);
+    if (!heads && (heads = heads_by_architecture(in)) > 0)
+        why = in->architecture;
+    if (!heads && (heads = heads_by_width(config->dim)) > 0)
+        why = "as in every published model of this width";
+    if (!heads && config->dim % 64 == 0)
+        heads = config->dim / 64, why = "dim / 64: nothing says otherwise";
+    if (!heads)
+        return fail(in->error, BAD_USAGE,
+            "the number of heads is not in the shapes and no configuration says it: say "
+            "--num-heads N");
+    if (config->dim % heads != 0)
+        return fail(in->error, BAD_USAGE, "%zu heads (%s) don't divide dim %zu", heads, why,
+            config->dim);
+    config->heads = heads;
+    vit_note(config, "heads", why, "%zu", heads);
+    return 0;
+}
+
+static int infer_prefix(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    const struct tensor *registers = in->found->global[REGISTERS];
+    config->class_token = in->found->global[CLASS_TOKEN];
+    config->distilled = in->found->global[DISTILLATION_TOKEN];
+    config->registers = registers ? registers->count / config->dim : 0;
+    config->prefix = config->class_token + config->distilled + config->registers;
+    if (config->distilled && !config->class_token)
+        return fail(in->error, BAD_USAGE, "has a distillation token and no class token");
+    char why[128];
+    snprintf(why, sizeof why, "%s%s%zu registers", config->class_token ? "class token, " : "",
+        config->distilled ? "distillation token, " : "", config->registers);
+    vit_note(config, "prefix", why, "%zu", config->prefix);
+    return 0;
+}
+
+/* A side or two ("img_size": 224 or [h, w]; "input_size": [3, h, w]). */
+static bool get_sides(const json_t *value, size_t first, size_t *height, size_t *width)
+{
+    const bool one = json_is_integer(value);
+    const json_int_t h = json_integer_value(one ? value : json_array_get(value, first));
+    const json_int_t w = json_integer_value(one ? value : json_array_get(value, first + 1));
+    if (h < 1 || w < 1 || h > MAX_SIDE || w > MAX_SIDE)
+        return false;
+    *height = (size_t)h;
+    *width = (size_t)w;
+    return true;
+}
+
+static size_t square_root(size_t n)
+{
+    size_t root = 0;
+    while ((root + 1) * (root + 1) <= n)
+        root++;
+    return root * root == n ? root : 0;
+}
+
+/* Whether count positions are this grid with none, the special or all prefix tokens. */
+static bool fits_grid(struct vit_config *config, size_t count, size_t rows, size_t columns)
+{
+    const size_t special = (size_t)config->class_token + config->distilled;
+    const size_t prefixes[] = { config->prefix, special, 0 };
+    for (size_t i = 0; i < 3; i++)
+        if (rows > 0 && columns > 0 && count == rows * columns + prefixes[i]) {
+            config->pos_prefix = prefixes[i];
+            config->pos_rows = rows;
+            config->pos_columns = columns;
+            return true;
+        }
+    return false;
+}
+
+/* The square that count positions make; false where none or more than one fits. */
+static bool fits_square(struct vit_config *config, size_t count)
+{
+    const size_t special = (size_t)config->class_token + config->distilled;
+    const size_t prefixes[] = { config->prefix, special, 0 };
+    size_t root = 0;
+    for (size_t i = 0; i < 3; i++) {
+        const size_t side = count > prefixes[i] ? square_root(count - prefixes[i]) : 0;
+        if (side && root && side != root)
+            return false;
+        root = side ? side : root;
+    }
+    return root && fits_grid(config, count, root, root);
+}
+
+static int infer_positions(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    const struct tensor *positions = in->found->global[POSITIONS];
+    const size_t count = positions->count / config->dim;
+    const json_t *cfg = json_object_get(in->vit->model.config, "pretrained_cfg");
+    const struct {
+        const char *name;
+        const json_t *value;
+        size_t first;
+    } says[] = {
+        { "model_args.img_size", json_object_get(in->arguments, "img_size"), 0 },
+        { "image_size", json_object_get(in->json, "image_size"), 0 },
+        { "pretrained_cfg.input_size", json_object_get(cfg, "input_size"), 1 },
+        { "input_size", json_object_get(in->json, "input_size"), 1 },
+    };
+    char room[128];
+    const char *why = NULL;
+    if (positions->count % config->dim != 0)
+        return fail(in->error, BAD_USAGE, "%s: not of dim %zu", positions->name, config->dim);
+    for (size_t i = 0; i < sizeof says / sizeof *says && !why; i++) {
+        size_t height, width;
+        if (get_sides(says[i].value, says[i].first, &height, &width)
+            && fits_grid(config, count, height / config->patch_rows, width / config->patch_columns))
+            why = source(in, says[i].name, room);
+    }
+    if (!why && fits_square(config, count))
+        why = "the square that fits the number of positions";
+    if (!why)
+        return fail(in->error, BAD_USAGE,
+            "%s: %zu positions fit no square grid, and no configuration says which grid: put "
+            "\"model_args\": {\"img_size\": [height, width]} into a JSON file beside it",
+            positions->name, count);
+    vit_note(config, "grid", why, "%zux%zu", config->pos_columns, config->pos_rows);
+    vit_note(config, "prefix positions", positions->name, "%zu", config->pos_prefix);
+    config->resize = is_family(in, "torchvision")                          ? RESIZE_CORNERS
+        : is_family(in, "dino") || (is_family(in, "dinov2") && !config->registers)
+                                                                           ? RESIZE_OFFSET
+        : is_family(in, "hf-dinov2-registers")                             ? RESIZE_ANTIALIAS
+        : is_family(in, "hf-*")                                            ? RESIZE_PLAIN
+                                                                           : RESIZE_ANTIALIAS;
+    static const char *const names[] = { "bicubic, antialias", "bicubic",
+        "bicubic, scale + 0.1", "bicubic, corners aligned" };
+    vit_note(config, "position resize", config->family, "%s", names[config->resize]);
+    return 0;
+}
+
+static int infer_eps(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    char room[128];
+    const char *why = "default of the family";
+    const json_t *stated = json_object_get(in->json, "layer_norm_eps");
+    double eps = 1e-6;
+    if (is_family(in, "hf-*") && json_is_number(stated)) {
+        eps = json_number_value(stated);
+        why = source(in, "layer_norm_eps", room);
+    } else if (is_family(in, "hf-vit*") || is_family(in, "hf-deit")) {
+        eps = 1e-12;
+    } else if (is_family(in, "hf-clip")) {
+        eps = 1e-5;
+    } else if (is_family(in, "timm") && *in->architecture) {
+        const bool big = named(in, "*clip*") || named(in, "beit3_*") || named(in, "aimv2_*");
+        eps = big ? 1e-5 : 1e-6;
+        why = in->architecture;
+    } else if (is_family(in, "timm") && in->found->global[PRE_NORM_WEIGHT]) {
+        return fail(in->error, BAD_USAGE,
+            "a norm before the blocks as in CLIP, whose eps (1e-5) and GELU (exact or quick) "
+            "only the architecture tells: put {\"architecture\": "
+            "\"vit_base_patch16_clip_quickgelu_224\"} or the like into a JSON file beside it");
+    }
+    config->eps = (float)eps;
+    vit_note(config, "eps", why, "%g", eps);
+    return 0;
+}
+
+static bool activation_named(const char *name, enum activation *activation)
+{
+    static const struct {
+        const char *name;
+        enum activation activation;
+    } known[] = {
+        { "gelu", GELU_ERF },
+        { "gelu_python", GELU_ERF },
+        { "gelu_erf", GELU_ERF },
+        { "gelu_new", GELU_TANH },
+        { "gelu_fast", GELU_TANH },
+        { "gelu_tanh", GELU_TANH },
+        { "gelu_pytorch_tanh", GELU_TANH },
+        { "quick_gelu", GELU_QUICK },
+        { "silu", SILU },
+        { "swish", SILU },
+        { "relu", RELU },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i].name) == 0) {
+            *activation = known[i].activation;
+            return true;
+        }
+    return false;
+}
+
+/* timm's architectures whose GELU is not the exact one (vision_transformer.py, timm 1.0.31). */
+static enum activation timm_activation(const struct inference *in)
+{
+    if (named(in, "*quickgelu*"))
+        return GELU_QUICK;
+    const bool tanh = named(in, "*patch32*") || named(in, "*giantopt*")
+        || named(in, "*so400m_patch16*") || named(in, "vit_large_patch16_siglip_512")
+        || named(in, "vit_large_patch16_siglip_gap_512");
+    return named(in, "*siglip*") && tanh ? GELU_TANH : GELU_ERF;
+}
+
+static int infer_activation(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    static const char *const names[] = { "gelu (exact)", "gelu (tanh)", "gelu (quick)", "silu",
+        "relu" };
+    char room[128];
+    const char *key = is_family(in, "timm") ? "act_layer" : "hidden_act";
+    const char *stated = text_or(is_family(in, "timm") ? in->arguments : in->json, key, NULL);
+    const char *why = source(in, key, room);
+    config->activation = GELU_ERF;
+    if (config->gated) {
+        config->activation = SILU;
+        why = "a gated MLP (SwiGLU) by its shapes";
+    } else if (stated) {
+        if (!activation_named(stated, &config->activation))
+            return fail(in->error, BAD_USAGE, "%s %s: an activation that is not known", key,
+                stated);
+    } else if (is_family(in, "timm") && *in->architecture) {
+        config->activation = timm_activation(in);
+        why = in->architecture;
+    } else {
+        config->activation = is_family(in, "hf-clip") ? GELU_QUICK
+            : is_family(in, "hf-siglip")              ? GELU_TANH
+                                                      : GELU_ERF;
+        why = "default of the family";
+    }
+    vit_note(config, "activation", why, "%s%s", names[config->activation],
+        config->gated ? ", gated" : "");
+    return 0;
+}
+
+/* What pools the tokens where the head reads more than shapes tell. */
+static int infer_timm_readout(struct inference *in, bool head)
+{
+    struct vit_config *config = in->config;
+    char room[128];
+    const json_t *json = in->vit->model.config;
+    const char *pool =
+        text_or(in->arguments, "global_pool", text_or(json, "global_pool", NULL));
+    const char *why = source(in, "global_pool", room);
+    if (!pool) {
+        pool = in->found->global[FC_NORM_WEIGHT] || !config->class_token ? "avg" : "token";
+        why = in->found->global[FC_NORM_WEIGHT] ? "fc_norm" : "tokens that it has";
+    }
+    const bool token = strcmp(pool, "token") == 0, average = strcmp(pool, "avg") == 0;
+    if (token && !config->class_token)
+        return fail(in->error, BAD_USAGE, "global_pool token, and no class token");
+    config->mean = !token;
+    if (in->found->attention_pool)
+        vit_note(config, "readout", "attn_pool", "none: attention pooling is not computed");
+    else if (!head)
+        vit_note(config, "readout", "no head", "none");
+    else if (!token && !average)
+        vit_note(config, "readout", why, "none: pooling %s is not computed", pool);
+    else {
+        config->readout = average ? READ_MEAN
+            : in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST
+                                                  : READ_CLASS;
+        vit_note(config, "readout", why, "%s", config->readout == READ_MEAN ? "mean of patches"
+                : config->readout == READ_CLASS_DIST ? "class and distillation token"
+                                                     : "class token");
+    }
+    return 0;
+}
+
+static int infer_readout(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    const struct tensor *head = in->found->global[HEAD_WEIGHT];
+    config->final_norm = in->found->global[NORM_WEIGHT];
+    if (is_family(in, "timm") || is_family(in, "dino*"))
+        return infer_timm_readout(in, head);
+    config->mean = !config->class_token;
+    if (!head) {
+        vit_note(config, "readout", "no head", "none");
+        return 0;
+    }
+    const bool projects = is_family(in, "hf-clip") && strstr(head->name, "visual_projection");
+    if (is_family(in, "hf-siglip") || (is_family(in, "hf-clip") && !projects)) {
+        config->readout = READ_MEAN;
+        config->mean = true;
+        config->final_norm &= is_family(in, "hf-siglip");
+    } else if (head->rank == 2 && head->shape[1] == 2 * config->dim) {
+        config->readout = READ_CLASS_AND_MEAN;
+    } else {
+        config->readout = in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST : READ_CLASS;
+    }
+    static const char *const names[] = { "none", "class token", "class and distillation token",
+        "mean of patches", "class token beside the mean of patches" };
+    vit_note(config, "readout", head->name, "%s", names[config->readout]);
+    return 0;
+}
+
+static int infer_classes(struct inference *in)
+{
+    struct vit_config *config = in->config;
+    const struct tensor *head = in->found->global[HEAD_WEIGHT];
+    const struct tensor *pre = in->found->global[PRE_LOGITS_WEIGHT];
+    config->features = pre && pre->rank == 2 ? pre->shape[0] : config->dim;
+    if (config->readout != READ_NONE) {
+        if (head->rank != 2 || head->shape[0] < 1)
+            return fail(in->error, BAD_USAGE, "%s: takes [classes, dim]", head->name);
+        config->classes = head->shape[0];
+    }
+    vit_note(config, "classes", head ? head->name : "no head", "%zu", config->classes);
+    return 0;
+}
+
+static int require(struct inference *in)
+{
+    static const struct {
+        int slot;
+        const char *name;
+    } due[] = { { POSITIONS, "position embedding" }, { PATCH_WEIGHT, "patch embedding" } };
+    for (size_t i = 0; i < 2; i++)
+        if (!in->found->global[due[i].slot])
+            return fail(in->error, BAD_USAGE, "has no %s: not a ViT that we know", due[i].name);
+    return 0;
+}
+
+int vit_configure(struct vit *vit, const struct vit_found *found,
+    const struct vit_wishes *wishes, struct error *error)
+{
+    struct inference in = { .vit = vit, .config = &vit->config, .found = found,
+        .wishes = wishes, .error = error };
+    static int (*const steps[])(struct inference *) = { require, infer_family, infer_shapes,
+        infer_heads, infer_prefix, infer_positions, infer_eps, infer_activation, infer_readout,
+        infer_classes };
+    choose_json(&in);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const int status = steps[i](&in);
+        if (status < 0)
+            return status;
+    }
+    return vit_infer_rule(vit, error);
+}

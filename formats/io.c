@@ -1,0 +1,213 @@
+#include "formats/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* One read(2): bytes got, 0 at the end, BAD_SYSTEM. */
+static ssize_t read_some(struct input *input, void *bytes, size_t size, struct error *error)
+{
+    ssize_t got;
+    do
+        got = read(input->fd, bytes, size);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? fail_errno(error, "%s: read failed", input->name) : got;
+}
+
+int input_read(struct input *input, void *bytes, size_t size, size_t *got, struct error *error)
+{
+    unsigned char *to = bytes;
+    size_t done = input->end - input->at < size ? input->end - input->at : size;
+    if (done > 0)
+        memcpy(to, input->buffer + input->at, done);
+    input->at += done;
+    while (done < size) {
+        const bool direct = size - done >= IO_BUFFER;
+        const ssize_t n = direct ? read_some(input, to + done, size - done, error)
+                                 : read_some(input, input->buffer, IO_BUFFER, error);
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            break;
+        if (direct) {
+            done += (size_t)n;
+            continue;
+        }
+        const size_t take = (size_t)n < size - done ? (size_t)n : size - done;
+        memcpy(to + done, input->buffer, take);
+        done += take;
+        input->at = take;
+        input->end = (size_t)n;
+    }
+    *got = done;
+    return 0;
+}
+
+int input_peek(struct input *input, size_t size, const unsigned char **bytes, size_t *got,
+    struct error *error)
+{
+    while (input->end - input->at < size) {
+        memmove(input->buffer, input->buffer + input->at, input->end - input->at);
+        input->end -= input->at;
+        input->at = 0;
+        const ssize_t n =
+            read_some(input, input->buffer + input->end, IO_BUFFER - input->end, error);
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            break;
+        input->end += (size_t)n;
+    }
+    *bytes = input->buffer + input->at;
+    *got = input->end - input->at < size ? input->end - input->at : size;
+    return 0;
+}
+
+/* Writes the buffer and then bytes behind it, with as few calls as the system allows. */
+static int write_through(
+    struct output *output, const void *bytes, size_t size, struct error *error)
+{
+    struct iovec pieces[2] = { { output->buffer, output->end }, { (void *)bytes, size } };
+    struct iovec *piece = pieces;
+    int left = 2;
+    while (left > 0) {
+        if (piece->iov_len == 0) {
+            piece++;
+            left--;
+            continue;
+        }
+        const ssize_t n = writev(output->fd, piece, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(error, "%s: write failed", output->name);
+        size_t done = (size_t)n;
+        for (int i = 0; i < left && done > 0; i++) {
+            const size_t take = done < piece[i].iov_len ? done : piece[i].iov_len;
+            piece[i].iov_base = (char *)piece[i].iov_base + take;
+            piece[i].iov_len -= take;
+            done -= take;
+        }
+    }
+    output->end = 0;
+    return 0;
+}
+
+int output_write(struct output *output, const void *bytes, size_t size, struct error *error)
+{
+    if (size > IO_BUFFER - output->end)
+        return write_through(output, bytes, size, error);
+    if (size > 0)
+        memcpy(output->buffer + output->end, bytes, size);
+    output->end += size;
+    return 0;
+}
+
+int output_flush(struct output *output, struct error *error)
+{
+    return write_through(output, NULL, 0, error);
+}
+
+int input_all(struct input *input, size_t limit, unsigned char **bytes, size_t *size,
+    struct error *error)
+{
+    size_t room = IO_BUFFER, end = 0;
+    unsigned char *all = malloc(room);
+    if (!all)
+        return fail_memory(error, room);
+    for (;;) {
+        size_t got;
+        const int status = input_read(input, all + end, room - end, &got, error);
+        if (status < 0 || end + got > limit) {
+            free(all);
+            return status < 0
+                ? status
+                : fail(error, BAD_INPUT, "%s: over the limit of %zu bytes", input->name, limit);
+        }
+        end += got;
+        if (end < room)
+            break;
+        unsigned char *grown = realloc(all, room * 2);
+        if (!grown) {
+            free(all);
+            return fail_memory(error, room * 2);
+        }
+        all = grown;
+        room *= 2;
+    }
+    *bytes = all;
+    *size = end;
+    return 0;
+}
+
+int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
+    struct error *error)
+{
+    struct input *input = calloc(1, sizeof *input);
+    if (!input)
+        return fail_memory(error, sizeof *input);
+    input->name = path;
+    input->fd = open(path, O_RDONLY | O_CLOEXEC);
+    int status = input->fd < 0 ? fail_errno(error, "%s", path)
+                               : input_all(input, limit, bytes, size, error);
+    if (input->fd >= 0)
+        close(input->fd);
+    free(input);
+    return status;
+}
+
+int file_begin(const char *path, char **part, int *fd, struct error *error)
+{
+    *part = NULL;
+    if (asprintf(part, "%s.part", path) < 0) {
+        *part = NULL;
+        return fail_memory(error, strlen(path) + 6);
+    }
+    *fd = open(*part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (*fd >= 0)
+        return 0;
+    const int status = fail_errno(error, "%s", *part);
+    free(*part);
+    *part = NULL;
+    return status;
+}
+
+int file_commit(const char *path, const char *part, int fd, struct error *error)
+{
+    /* Pipes and devices can't be synced; everything that can lose data can. */
+    if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS) {
+        const int status = fail_errno(error, "%s: sync failed", part);
+        close(fd);
+        return status;
+    }
+    if (close(fd) < 0)
+        return fail_errno(error, "%s: close failed", part);
+    if (rename(part, path) < 0)
+        return fail_errno(error, "%s: rename to %s failed", part, path);
+    return 0;
+}
+
+int file_write(const char *path, const void *bytes, size_t size, struct error *error)
+{
+    struct output *output = calloc(1, sizeof *output);
+    if (!output)
+        return fail_memory(error, sizeof *output);
+    char *part = NULL;
+    int status = file_begin(path, &part, &output->fd, error);
+    if (status == 0) {
+        output->name = part;
+        status = write_through(output, bytes, size, error);
+        if (status < 0)
+            close(output->fd);
+        else
+            status = file_commit(path, part, output->fd, error);
+    }
+    free(part);
+    free(output);
+    return status;
+}

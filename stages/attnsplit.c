@@ -1,0 +1,233 @@
+/* attnsplit: reads attention, writes a map for every head of every layer, or of heads fused. */
+#include "common/attention.h"
+#include "common/stage.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum fusion { FUSE_NONE, FUSE_MEAN, FUSE_MAX, FUSE_MIN, FUSE_STD };
+
+static const char *const fusions[] = { NULL, "mean", "max", "min", "std" };
+
+struct attnsplit_options {
+    const char *layers, *heads, *query;
+    struct layout_wish wish;
+};
+
+static struct attnsplit_options options;
+
+#define AT(field) offsetof(struct attnsplit_options, field)
+
+static const struct option_row rows[] = {
+    { 'l', "layers", OPTION_TEXT, "LIST", "layers to show (default: all that are there)",
+        AT(layers), 0, 0, false },
+    { 'H', "heads", OPTION_TEXT, "LIST|mean|max|min|std",
+        "heads to show, or how all heads of a layer become one map (default: all heads)",
+        AT(heads), 0, 0, false },
+    { 'q', "query", OPTION_TEXT, "QUERIES",
+        "whose attention: cls, dist, regN, mean, R:C (a patch), commas between, or all (default: "
+        "what the head reads)",
+        AT(query), 0, 0, false },
+    { 0, "prefix", OPTION_TEXT, "N",
+        "tokens before the patches, for arrays of your own model", AT(wish.prefix), 0, 0, false },
+    { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0, 0,
+        false },
+    OPTION_END,
+};
+
+struct state {
+    enum fusion fusion;
+    struct scratch scratch, rows; /* a layer's attention; one row a head */
+};
+
+/* What one sample is being split by. */
+struct job {
+    struct state *state;
+    struct sample *sample;
+    const struct attention *attention;
+    const struct query *queries;
+    size_t query_count;
+    bool together; /* -q all */
+    size_t layer, heads;
+    const float *data; /* [heads, tokens, tokens] */
+};
+
+static int open_attnsplit(struct run *run, struct error *error)
+{
+    struct state *state = run->state = calloc(1, sizeof *state);
+    if (!state)
+        return fail_memory(error, sizeof *state);
+    for (int i = FUSE_MEAN; options.heads && i <= FUSE_STD; i++)
+        if (strcmp(options.heads, fusions[i]) == 0)
+            state->fusion = (enum fusion)i;
+    int status = layout_wish_check(&options.wish, error);
+    if (status == 0)
+        status = queries_check(options.query, error);
+    if (status == 0 && options.layers)
+        status = check_list("--layers", options.layers, error);
+    if (status == 0 && options.heads && state->fusion == FUSE_NONE)
+        status = check_list("--heads", options.heads, error);
+    return status;
+}
+
+/* to[patches] = what the query gives to each patch, in one head; sums in double. */
+static void query_row(const struct attention *attention, const float *head,
+    const struct query *query, float *to)
+{
+    const size_t t = attention->tokens, p = attention->layout.prefix;
+    for (size_t j = p; j < t; j++) {
+        double sum = 0;
+        if (query->kind == QUERY_MEAN)
+            for (size_t i = p; i < t; i++)
+                sum += (double)head[i * t + j] / (double)(t - p);
+        to[j - p] = query->kind == QUERY_MEAN ? (float)sum : head[query->token * t + j];
+    }
+}
+
+static double fuse_values(const float *values, size_t count, size_t stride, enum fusion fusion)
+{
+    double sum = 0, most = (double)values[0], least = (double)values[0], squares = 0;
+    for (size_t h = 0; h < count; h++) {
+        const double value = (double)values[h * stride];
+        sum += value;
+        most = value > most || isnan(value) ? value : most;
+        least = value < least || isnan(value) ? value : least;
+    }
+    for (size_t h = 0; h < count; h++) {
+        const double away = (double)values[h * stride] - sum / (double)count;
+        squares += away * away;
+    }
+    return fusion == FUSE_MAX ? most
+        : fusion == FUSE_MIN  ? least
+        : fusion == FUSE_STD  ? sqrt(squares / (double)count)
+                              : sum / (double)count;
+}
+
+/* The map of one query: of one head, or of all heads fused. */
+static int fill(const struct job *job, const struct query *query, long head, float *to,
+    struct error *error)
+{
+    const struct attention *attention = job->attention;
+    const size_t t = attention->tokens, patches = t - attention->layout.prefix;
+    if (head >= 0) {
+        query_row(attention, job->data + (size_t)head * t * t, query, to);
+        return 0;
+    }
+    const int status =
+        scratch_reserve(&job->state->rows, job->heads * patches * sizeof *to, error);
+    if (status < 0)
+        return status;
+    float *values = job->state->rows.bytes;
+    for (size_t h = 0; h < job->heads; h++)
+        query_row(attention, job->data + h * t * t, query, values + h * patches);
+    for (size_t j = 0; j < patches; j++)
+        to[j] = (float)fuse_values(values + j, job->heads, patches, job->state->fusion);
+    return 0;
+}
+
+/* head: a number, or -1 for all fused. */
+static int add_maps(const struct job *job, long head, struct error *error)
+{
+    const struct layout *layout = &job->attention->layout;
+    const size_t patches = layout->rows * layout->columns;
+    const char *fused = head < 0 ? fusions[job->state->fusion] : NULL;
+    char part[16], name[80];
+    snprintf(part, sizeof part, "h%02ld", head);
+    int status = 0;
+    for (size_t q = 0; q < (job->together ? 1 : job->query_count) && status == 0; q++) {
+        const struct query *query = &job->queries[q];
+        const struct map_about about = { .method = "attention", .layer = (int)job->layer,
+            .head = (int)head, .head_fusion = fused, .query = query->name, .residual = -1 };
+        float *values;
+        snprintf(name, sizeof name, "l%02zu-%s%s%s", job->layer, fused ? fused : part,
+            query->by_default ? "" : "-q", query->by_default ? "" : query->name);
+        status = map_add(job->sample, name, &about, layout, job->together ? patches : 0, &values,
+            error);
+        for (size_t i = 0; i < (job->together ? patches : 1) && status == 0; i++)
+            status = fill(job, query + i, head, values + i * patches, error);
+    }
+    return status;
+}
+
+static int split_layer(struct job *job, struct error *error)
+{
+    const char *heads = options.heads ? options.heads : "all";
+    int status = attention_layer(job->sample, job->attention, job->layer, &job->heads, &job->data,
+        &job->state->scratch, error);
+    if (status < 0 || job->state->fusion != FUSE_NONE)
+        return status < 0 ? status : add_maps(job, -1, error);
+    bool *wanted = calloc(job->heads, sizeof *wanted);
+    if (!wanted)
+        return fail_memory(error, job->heads);
+    status = parse_list("--heads", heads, job->heads, wanted, error);
+    for (size_t h = 0; h < job->heads && status == 0; h++)
+        if (wanted[h])
+            status = add_maps(job, (long)h, error);
+    free(wanted);
+    return status;
+}
+
+/* --layers counts the model's layers; those that were not written are an error by name. */
+static int split_layers(struct job *job, struct error *error)
+{
+    const struct attention *attention = job->attention;
+    bool wanted[ATTENTION_MAX_LAYERS] = { false };
+    int status = 0;
+    if (options.layers)
+        status = parse_list(
+            "--layers", options.layers, attention->model_layers, wanted, error);
+    for (size_t l = 0, at = 0; l < attention->model_layers && status == 0; l++) {
+        const bool present = at < attention->count && attention->layers[at] == l;
+        at += present;
+        job->layer = l;
+        if (present && (!options.layers || wanted[l]))
+            status = split_layer(job, error);
+        else if (wanted[l] && strcmp(options.layers, "all") != 0)
+            status = fail(error, BAD_USAGE, "has no attn.%02zu: vitfwd -l decides what is there",
+                l);
+    }
+    return status;
+}
+
+static int split_sample(struct run *run, struct sample *sample, struct error *error)
+{
+    struct attention attention;
+    struct query *queries = NULL;
+    struct job job = { .state = run->state, .sample = sample, .attention = &attention };
+    int status = attention_find(sample, &options.wish, &attention, error);
+    if (status == 0)
+        status = queries_parse(options.query, &attention.layout, &queries, &job.query_count,
+            &job.together, error);
+    job.queries = queries;
+    if (status == 0)
+        status = split_layers(&job, error);
+    if (status == 0 && !run->common.keep)
+        sample_drop(sample, "attn*");
+    free(queries);
+    return status;
+}
+
+static void close_attnsplit(struct run *run)
+{
+    struct state *state = run->state;
+    if (!state)
+        return;
+    free(state->scratch.bytes);
+    free(state->rows.bytes);
+    free(state);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct stage stage = {
+        .name = "attnsplit",
+        .purpose = "reads attention, writes maps of single layers and heads",
+        .options = rows,
+        .open = open_attnsplit,
+        .sample = split_sample,
+        .close = close_attnsplit,
+    };
+    return stage_main(&stage, &options, argc, argv);
+}

@@ -1,0 +1,439 @@
+/* preprocess: reads pictures, directories or shards, writes samples with the model's input. */
+#include "common/input.h"
+#include "common/labels.h"
+#include "common/sources.h"
+#include "common/progress.h"
+#include "common/stage.h"
+#include "common/vit.h"
+#include "formats/picture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct options {
+    const char *model, *size, *mean, *std, *labels, *files_from;
+    uint64_t resize, max_pixels; /* resize 0: not given, and so on */
+    double crop_pct;
+    int filter, fit; /* -1 */
+    bool null, prefix_shard, pack;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+    { 'm', "model", OPTION_PATH, "MODEL", "make the input as MODEL wants it", AT(model), 0, 0,
+        false },
+    { 0, "size", OPTION_TEXT, "N|WxH", "make the input N by N, or W wide and H high", AT(size),
+        0, 0, false },
+    { 0, "resize", OPTION_COUNT, "N", "resize the shorter side to N before the crop",
+        AT(resize), 1, VIEW_MAX_RESIZE, false },
+    { 0, "crop-pct", OPTION_NUMBER, "F", "resize to the size divided by F, rounded down",
+        AT(crop_pct), 0.01, 1, false },
+    { 0, "filter", OPTION_CHOICE, "bilinear|bicubic|lanczos|nearest", "resize by this filter",
+        AT(filter), 0, 0, false },
+    { 0, "fit", OPTION_CHOICE, "crop|squash|pad",
+        "cut off what is over, change the shape, or fill up with the mean", AT(fit), 0, 0,
+        false },
+    { 0, "mean", OPTION_TEXT, "R,G,B",
+        "subtract this from values of 0 to 1; one number for all", AT(mean), 0, 0, false },
+    { 0, "std", OPTION_TEXT, "R,G,B", "and divide by this; one number for all", AT(std), 0, 0,
+        false },
+    { 'L', "labels", OPTION_PATH, "FILE|folder",
+        "add cls: from a table of names and labels, or of the directories", AT(labels), 0, 0,
+        false },
+    { 'T', "files-from", OPTION_PATH, "FILE", "read further names from FILE, a line each",
+        AT(files_from), 0, 0, true },
+    { '0', "null", OPTION_FLAG, NULL, "with -T: names end in NUL, not in newline", AT(null), 0,
+        0, true },
+    { 0, "prefix-shard", OPTION_FLAG, NULL, "begin a shard's keys with its file name",
+        AT(prefix_shard), 0, 0, false },
+    { 0, "pack", OPTION_FLAG, NULL, "pictures only: make no input", AT(pack), 0, 0, false },
+    { 0, "max-pixels", OPTION_COUNT, "N", "refuse pictures of more than N pixels (178956970)",
+        AT(max_pixels), 1, 1e10, false },
+    OPTION_END,
+};
+
+struct preprocess {
+    struct view_wishes wishes;
+    struct input_model model; /* its name is run->model_name */
+    struct sources_wishes from;
+    struct sources *sources;
+    struct labels *labels;
+    uint64_t unlabelled;
+    char *first_unlabelled;
+
+    /* Of a batch. */
+    struct sample *const *samples;
+    int *statuses;
+    struct error *errors;
+};
+
+static int parse_colour(const char *what, const char *text, double low, double high,
+    float colour[3], struct error *error)
+{
+    double values[3];
+    const bool one = !strchr(text, ',');
+    const int status = one ? parse_number(what, text, low, high, values, error)
+                           : parse_numbers(what, text, ',', 3, low, high, values, error);
+    for (size_t i = 0; i < 3 && status == 0; i++)
+        colour[i] = (float)values[one ? 0 : i];
+    return status;
+}
+
+static int parse_wishes(
+    const struct options *options, struct view_wishes *wishes, struct error *error)
+{
+    wishes->set = (options->size ? SET_SIZE : 0U) | (options->resize ? SET_RESIZE : 0U) |
+                  (options->crop_pct > 0 ? SET_CROP_PCT : 0U) |
+                  (options->filter >= 0 ? SET_FILTER : 0U) |
+                  (options->fit >= 0 ? SET_FIT : 0U) | (options->mean ? SET_MEAN : 0U) |
+                  (options->std ? SET_STD : 0U);
+    wishes->resize = (uint32_t)options->resize;
+    wishes->crop_pct = options->crop_pct;
+    wishes->filter = (enum resample_filter)(options->filter >= 0 ? options->filter : 0);
+    wishes->fit = (enum view_fit)(options->fit >= 0 ? options->fit : 0);
+    int status = options->size
+        ? parse_size("--size", options->size, &wishes->width, &wishes->height, error)
+        : 0;
+    if (status == 0 && options->mean)
+        status = parse_colour("--mean", options->mean, -1e3, 1e3, wishes->mean, error);
+    if (status == 0 && options->std)
+        status = parse_colour("--std", options->std, 1e-6, 1e3, wishes->std, error);
+    return status;
+}
+
+static int check_options(const struct options *options, unsigned set, struct error *error)
+{
+    if (options->resize && options->crop_pct > 0)
+        return fail(error, BAD_USAGE, "--resize and --crop-pct: take one of them");
+    if (options->null && !options->files_from)
+        return fail(error, BAD_USAGE, "--null: only with --files-from");
+    if (options->pack && (set || options->model))
+        return fail(error, BAD_USAGE,
+            "--pack makes no input: no -m, --size, --resize, --crop-pct, --filter, --fit, "
+            "--mean or --std with it");
+    return 0;
+}
+
+/* Standard input is read once, and by nobody from a terminal. */
+static int check_standard_input(const struct walk_wishes *from, struct error *error)
+{
+    size_t readers = from->list && strcmp(from->list, "-") == 0;
+    for (size_t i = 0; i < from->count; i++) {
+        readers += strcmp(from->operands[i], "-") == 0;
+        if (from->operands[i][0] == '\0')
+            return fail(error, BAD_USAGE, "an operand is empty");
+    }
+    if (readers > 1)
+        return fail(error, BAD_USAGE, "standard input can be read only once");
+    if (readers > 0 && isatty(STDIN_FILENO))
+        return fail(
+            error, BAD_USAGE, "standard input is a terminal: give FILE or a pipe: see -h");
+    return 0;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* The labels' class names by the model's; vit may be NULL. */
+static int number_classes(struct run *run, const struct vit *vit, struct error *error)
+{
+    struct preprocess *preprocess = run->state;
+    const char *const *names;
+    const size_t count = labels_names(preprocess->labels, &names);
+    const size_t classes = vit ? vit->config.classes : 0;
+    bool known = false;
+    int64_t *numbers = malloc((count + 1) * sizeof *numbers);
+    if (!numbers)
+        return fail_memory(error, count * sizeof *numbers);
+    memset(numbers, -1, count * sizeof *numbers);
+    for (size_t i = classes; i-- > 0;) { /* backwards: of two classes of a name the first */
+        const char *name = vit_class_name(vit, i);
+        const char *const *found =
+            name ? bsearch(&name, names, count, sizeof *names, compare_names) : NULL;
+        known |= name != NULL;
+        if (found)
+            numbers[found - names] = (int64_t)i;
+    }
+    for (size_t i = 0; known && i < count; i++)
+        if (numbers[i] < 0) {
+            free(numbers);
+            return fail(error, BAD_USAGE, "--labels: %s has no class %.200s", vit->model.name,
+                names[i]);
+        }
+    if (known)
+        labels_renumber(preprocess->labels, numbers);
+    else
+        free(numbers);
+    if (!known)
+        run_warn(run, NULL,
+            "no model says how the %zu classes of --labels are numbered: in "
+            "order of their names",
+            count);
+    return 0;
+}
+
+static int open_labels(struct run *run, struct error *error)
+{
+    const struct options *options = run->options;
+    struct preprocess *preprocess = run->state;
+    const struct walk_wishes *from = &preprocess->from.walk;
+    struct stat about;
+    if (!options->labels)
+        return 0;
+    if (strcmp(options->labels, "folder") != 0)
+        return labels_read(&preprocess->labels, options->labels, error);
+    if (from->list && (stat(from->list, &about) < 0 || !S_ISREG(about.st_mode)))
+        return fail(error, BAD_USAGE,
+            "--labels folder reads the names twice: --files-from %s is no regular file",
+            from->list);
+    return labels_walk(&preprocess->labels, from, error);
+}
+
+/* Numbers for table names. */
+static bool has_class_names(const struct run *run)
+{
+    const struct options *options = run->options;
+    const struct preprocess *preprocess = run->state;
+    const char *const *names;
+    return options->labels && strcmp(options->labels, "folder") != 0 &&
+           labels_names(preprocess->labels, &names) > 0;
+}
+
+/* The model, as far as its pictures and its classes go; without one where options say all. */
+static int open_model(struct run *run, struct error *error)
+{
+    const struct options *options = run->options;
+    struct preprocess *preprocess = run->state;
+    const unsigned set = preprocess->wishes.set, least = SET_SIZE | SET_MEAN | SET_STD;
+    const unsigned most = least | SET_FILTER | SET_FIT;
+    const bool whole = (set & most) == most && (set & (SET_RESIZE | SET_CROP_PCT));
+    struct vit_wishes wishes = { 0 };
+    struct vit vit;
+    int status = 1;
+    preprocess->model = (struct input_model){ .crop = 1,
+        .rule = { .fit = FIT_CROP, .flavour = VIEW_TIMM, .filter = FILTER_BICUBIC } };
+    if (options->model || !(options->pack || whole))
+        status = vit_open(&vit, options->model, &wishes, error);
+    if (status == BAD_SYSTEM && !options->model && (set & least) == least)
+        status = 1;
+    if (status < 0)
+        return status;
+    if (status > 0)
+        return has_class_names(run) ? number_classes(run, NULL, error) : 0;
+    preprocess->model.rule = vit.config.rule;
+    preprocess->model.crop = vit.config.crop;
+    preprocess->model.rule_known = vit.config.rule_known;
+    preprocess->model.name = run->model_name = strdup(vit.model.name);
+    status = run->model_name ? 0 : fail_memory(error, strlen(vit.model.name));
+    if (status == 0 && has_class_names(run))
+        status = number_classes(run, &vit, error);
+    vit_close(&vit);
+    return status;
+}
+
+/* How many pictures are coming, where somebody looks and it can be known. */
+static int expect(const struct run *run, const struct walk_wishes *from, struct error *error)
+{
+    uint64_t count = 0;
+    struct stat about;
+    if (!run->common.verbose && !isatty(STDERR_FILENO))
+        return 0;
+    if (from->list && (stat(from->list, &about) < 0 || !S_ISREG(about.st_mode)))
+        return 0;
+    const int status = walk_count(from, &count, error);
+    progress_expect(count);
+    return status;
+}
+
+static size_t batch_size(const struct run *run)
+{
+    return 2 * threads_count(run->threads);
+}
+
+static int open_preprocess(struct run *run, struct error *error)
+{
+    static const char *const standard[] = { "-" };
+    const struct options *options = run->options;
+    struct preprocess *preprocess = calloc(1, sizeof *preprocess);
+    run->state = preprocess;
+    if (!preprocess)
+        return fail_memory(error, sizeof *preprocess);
+    const bool named = run->file_count > 0 || options->files_from;
+    preprocess->from = (struct sources_wishes){
+        .walk = { .operands = named ? run->files : standard,
+            .count = named ? run->file_count : 1,
+            .list = options->files_from,
+            .delimiter = options->null ? '\0' : '\n' },
+        .prefix_shard = options->prefix_shard,
+    };
+    preprocess->statuses = calloc(batch_size(run), sizeof *preprocess->statuses);
+    preprocess->errors = calloc(batch_size(run), sizeof *preprocess->errors);
+    if (!preprocess->statuses || !preprocess->errors)
+        return fail_memory(error, batch_size(run) * sizeof *preprocess->errors);
+    struct view_rule rule;
+    int status = parse_wishes(options, &preprocess->wishes, error);
+    if (status == 0)
+        status = check_options(options, preprocess->wishes.set, error);
+    if (status == 0)
+        status = check_standard_input(&preprocess->from.walk, error);
+    if (status == 0)
+        status = open_labels(run, error);
+    if (status == 0)
+        status = open_model(run, error);
+    if (status == 0 && !options->pack)
+        status = input_rule(&preprocess->model, &preprocess->wishes, &rule, error);
+    if (status == 0)
+        status = expect(run, &preprocess->from.walk, error);
+    return status < 0 ? status : sources_open(&preprocess->sources, &preprocess->from, error);
+}
+
+static void close_preprocess(struct run *run)
+{
+    struct preprocess *preprocess = run->state;
+    if (!preprocess)
+        return;
+    sources_close(preprocess->sources);
+    labels_free(preprocess->labels);
+    free(preprocess->first_unlabelled);
+    free(preprocess->statuses);
+    free(preprocess->errors);
+    free(preprocess);
+}
+
+static int get_programs(struct run *run, const json_t **programs, struct error *error)
+{
+    const struct preprocess *preprocess = run->state;
+    return sources_programs(preprocess->sources, programs, error);
+}
+
+static int add_label(struct run *run, struct sample *sample, struct error *error)
+{
+    struct preprocess *preprocess = run->state;
+    const struct member *picture = sample_picture(sample);
+    int64_t label;
+    char text[24];
+    const int found = labels_find(preprocess->labels, sources_path(preprocess->sources),
+        sample->key, picture ? picture->suffix : "", &label);
+    if (found < 0)
+        return fail_memory(error, strlen(sample->key));
+    if (found == 0) {
+        if (preprocess->unlabelled++ == 0)
+            preprocess->first_unlabelled = strdup(sample->key);
+        return 0;
+    }
+    snprintf(text, sizeof text, "%lld", (long long)label);
+    sample_drop(sample, "cls");
+    return sample_add_text(sample, "cls", text, error);
+}
+
+static int next_sample(struct run *run, struct sample *sample, struct error *error)
+{
+    const struct preprocess *preprocess = run->state;
+    int status = sources_next(preprocess->sources, sample, error);
+    if (status == BAD_SAMPLE) {
+        const struct error why = *error;
+        run_warn(run, sample->key, "%s", why.text);
+        status = sample_spoil(sample, run->stage->name, why.text, error);
+    } else if (status == 1 && preprocess->labels && !sample->bad &&
+               strcmp(sample->key, STREAM_KEY) != 0) {
+        status = add_label(run, sample, error);
+    } else {
+        return status;
+    }
+    return status < 0 ? status : 1;
+}
+
+static int pack_sample(struct sample *sample, struct error *error)
+{
+    const struct member *picture = sample_picture(sample);
+    if (!picture)
+        return fail(error, BAD_USAGE, "has no picture");
+    if (!picture_kind(picture->bytes, picture->size))
+        return fail(error, BAD_SAMPLE, picture->size ? "not a picture" : "empty");
+    sample_drop(sample, "input.npy");
+    sample_drop(sample, "view.json");
+    return 0;
+}
+
+static void make_one(void *argument, size_t i, size_t worker)
+{
+    struct run *run = argument;
+    const struct options *options = run->options;
+    const struct preprocess *preprocess = run->state;
+    struct sample *sample = preprocess->samples[i];
+    struct error *error = &preprocess->errors[i];
+    (void)worker;
+    preprocess->statuses[i] = options->pack
+                                  ? pack_sample(sample, error)
+                                  : input_make(sample, &preprocess->model, &preprocess->wishes,
+                                        options->max_pixels, error);
+}
+
+static int make_batch(
+    struct run *run, struct sample *const *samples, size_t count, struct error *error)
+{
+    struct preprocess *preprocess = run->state;
+    preprocess->samples = samples;
+    threads_run(run->threads, count, make_one, run);
+    for (size_t i = 0; i < count; i++) {
+        int status = preprocess->statuses[i];
+        if (status == BAD_USAGE && i > 0)
+            status = BAD_SAMPLE; /* not the first sample, whatever the size of a batch is */
+        *error = preprocess->errors[i];
+        status = run_reject(run, samples[i], status, error);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static void warn_skipped(
+    const struct run *run, const struct walk_skipped *skipped, const char *what)
+{
+    if (skipped->count > 0)
+        run_warn(run, NULL, "skipped %llu %s%s, the first %s",
+            (unsigned long long)skipped->count, what, skipped->count > 1 ? "s" : "",
+            skipped->first ? skipped->first : "");
+}
+
+static int finish_preprocess(struct run *run, struct error *error)
+{
+    const struct preprocess *preprocess = run->state;
+    (void)error;
+    warn_skipped(
+        run, sources_skipped_files(preprocess->sources), "file that is not named as a picture");
+    warn_skipped(run, sources_skipped_members(preprocess->sources),
+        "member of a shard without a suffix");
+    if (preprocess->unlabelled > 0)
+        run_warn(run, NULL, "%llu of %llu samples have no label, the first %s",
+            (unsigned long long)preprocess->unlabelled, (unsigned long long)run->counts.samples,
+            preprocess->first_unlabelled ? preprocess->first_unlabelled : "");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct stage preprocess = {
+        .name = "preprocess",
+        .purpose =
+            "reads pictures, directories or shards, writes samples with the model's input",
+        .operands = "[FILE|DIRECTORY|SHARD...]",
+        .options = rows,
+        .flags = STAGE_THREADED | STAGE_OPERANDS,
+        .open = open_preprocess,
+        .next = next_sample,
+        .programs = get_programs,
+        .batch = batch_size,
+        .samples = make_batch,
+        .finish = finish_preprocess,
+        .close = close_preprocess,
+    };
+    struct options options = { .filter = -1, .fit = -1, .max_pixels = PICTURE_MAX_PIXELS };
+    return stage_main(&preprocess, &options, argc, argv);
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# make bench: speed as ratios against a peer in the same run, and memory.
+#   bench.sh [VIT]   a ViT-B/16; without it, one with random weights is made
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PWD/${BIN:-bin}:$PATH
+tools=${BUILD:-build/plain}/tests
+work=build/bench
+mkdir -p "$work"
+
+vit=${1-$work/vit_b16_random.safetensors}
+[[ -e $vit ]] || "$tools/bench_model" "$vit"
+weights=$(($(cat "$vit"/*.safetensors "$vit" 2>/dev/null | wc -c) / 1000000))
+
+# A photo-like JPEG of a megapixel: gradients and noise, by way of our own programs.
+photo=$work/photo.jpg
+if [[ ! -f $photo ]]; then
+    awk 'BEGIN { srand(1); print "P3 1152 896 255"; for (y = 0; y < 896; y++)
+        for (x = 0; x < 1152; x++) printf "%d %d %d\n", 127 + 100 * sin(x / 40) + 20 * rand(),
+            127 + 100 * cos(y / 60) + 20 * rand(), (x + y) % 200 }' >"$work/photo.ppm"
+    preprocess "$work/photo.ppm" 2>/dev/null | vitfwd 2>/dev/null | rollout 2>/dev/null |
+        overlay --alpha 0 --width 1152 --format jpeg 2>/dev/null >"$photo"
+fi
+
+run() { "$tools/bench_run" "$1" "$2" 2>"$work/errors" || { cat "$work/errors" >&2; exit 1; }; }
+say() { awk "BEGIN { printf \"$1\n\", $2 }"; }
+
+# The products alone, on as many threads: ms a picture at batch $1, by the better kernels.
+products() {
+    local arch ms best=
+    for arch in -uBLIS_ARCH_TYPE BLIS_ARCH_TYPE=0; do # 0: skx, which needs AVX-512
+        [[ $arch != *=0 ]] || grep -q avx512f /proc/cpuinfo || continue
+        read -r ms _ < <(env "$arch" "$tools/bench_products" "$1" 197 768 3072 12 12 768 \
+            "$(nproc)" 5)
+        best=$(awk "BEGIN { print (\"$best\" == \"\" || $ms < \"$best\" + 0) ? $ms : $best }")
+    done
+    echo "$best"
+}
+
+# $1 pictures as a stream with their input, once each.
+stream() {
+    local i
+    rm -rf "$work/pictures"
+    mkdir "$work/pictures"
+    for ((i = 0; i < $1; i++)); do ln "$photo" "$work/pictures/$i.jpg"; done
+    preprocess -m "$vit" "$work/pictures" 2>/dev/null >"$work/$1.tar"
+}
+
+stream 8
+stream 40
+echo "ViT-B/16 ($weights MB), $(nproc) threads"
+read -r few few_peak < <(run 3 "vitfwd -b 8 -m $vit $work/8.tar | cat >/dev/null")
+read -r many many_peak < <(run 2 "vitfwd -b 8 -m $vit $work/40.tar | cat >/dev/null")
+each=$(awk "BEGIN { print ($many - $few) / 32 }")
+bare=$(products 8)
+say "vitfwd, batch 8, all attention to a pipe: %.0f ms a picture; its products alone %.0f: %.2f times (at most 1.35)" \
+    "$each, $bare, $each / $bare"
+bare=$(products 1)
+read -r alone _ < <(run 5 "preprocess -m $vit $photo | vitfwd -m $vit -l none >/dev/null")
+read -r pipe pipe_peak < <(run 5 "preprocess $photo | vitfwd -m $vit | rollout | overlay --width 1024 >$work/photo.png")
+say "one photo, 1-megapixel JPEG to 1024-pixel PNG: %.0f ms; preprocess | vitfwd -l none %.0f; the products alone %.0f: %.2f times (below 3)" \
+    "$pipe, $alone, $bare, $pipe / $bare"
+read -r start _ < <(run 20 "topk -V >/dev/null")
+read -r info _ < <(run 20 "vitfwd --info -m $vit >/dev/null")
+say "start: topk -V %.1f ms, vitfwd --info %.1f ms" "$start, $info"
+say "peak resident: vitfwd %.0f MB after 8 pictures, %.0f after 40 (weights + 400: %.0f); the photo's pipe %.0f" \
+    "$few_peak, $many_peak, $weights + 400, $pipe_peak"
