@@ -57,16 +57,54 @@ static void list_layers(const struct sample *sample, struct attention *attention
             attention->layers[attention->count++] = l;
 }
 
-static size_t model_layers(const struct sample *sample, size_t otherwise)
+/* What model.json says, but at least as many as there are. */
+static size_t model_layers(const struct sample *sample, size_t least)
 {
     struct error ignored;
     json_t *model;
     if (!sample_find(sample, "model.json")
         || sample_json(sample, "model.json", &model, &ignored) < 0)
-        return otherwise;
+        return least;
     const json_int_t layers = json_integer_value(json_object_get(model, "layers"));
     json_decref(model);
-    return layers > 0 && layers <= ATTENTION_MAX_LAYERS ? (size_t)layers : otherwise;
+    return layers > (json_int_t)least && layers <= ATTENTION_MAX_LAYERS ? (size_t)layers : least;
+}
+
+static void attention_suffix(size_t layer, char suffix[32])
+{
+    snprintf(suffix, 32, "attn.%02zu.npy", layer);
+}
+
+static int check_shape(const struct attention *attention, const char *suffix,
+    const size_t shape[3], struct error *error)
+{
+    const size_t tokens = attention->tokens;
+    if (shape[0] > 0 && shape[1] == tokens && shape[2] == tokens)
+        return 0;
+    return fail(error, BAD_SAMPLE,
+        "%s is [%zu,%zu,%zu]; %zu prefix tokens and a grid of %zux%zu make [heads,%zu,%zu]",
+        suffix, shape[0], shape[1], shape[2], attention->layout.prefix,
+        attention->layout.rows, attention->layout.columns, tokens, tokens);
+}
+
+/* Before anything is allocated for that many tokens on the word of model.json. */
+static int check_first(
+    const struct sample *sample, const struct attention *attention, struct error *error)
+{
+    char suffix[32];
+    struct npy npy;
+    attention_suffix(attention->layers[0], suffix);
+    const struct member *member = sample_find(sample, suffix);
+    if (!member)
+        return fail(error, BAD_USAGE, "has no %s", suffix);
+    const int status = npy_parse(member->bytes, member->size, &npy, error);
+    if (status < 0)
+        return fail(error, status, "%s: %s", suffix, error->text);
+    if (npy.rank == 3)
+        return check_shape(attention, suffix, npy.shape, error);
+    char shape[128];
+    npy_describe(&npy, shape, sizeof shape);
+    return fail(error, BAD_SAMPLE, "%s is %s, not of 3 dimensions", suffix, shape);
 }
 
 int attention_find(const struct sample *sample, const struct layout_wish *wish,
@@ -88,7 +126,7 @@ int attention_find(const struct sample *sample, const struct layout_wish *wish,
     attention->tokens = layout->prefix + layout->rows * layout->columns;
     attention->model_layers =
         model_layers(sample, attention->layers[attention->count - 1] + 1);
-    return 0;
+    return check_first(sample, attention, error);
 }
 
 int attention_layer(const struct sample *sample, const struct attention *attention, size_t layer,
@@ -96,16 +134,12 @@ int attention_layer(const struct sample *sample, const struct attention *attenti
 {
     char suffix[32];
     struct floats floats;
-    snprintf(suffix, sizeof suffix, "attn.%02zu.npy", layer);
-    const int status = sample_floats(sample, suffix, 3, &floats, scratch, error);
+    attention_suffix(layer, suffix);
+    int status = sample_floats(sample, suffix, 3, &floats, scratch, error);
+    if (status == 0)
+        status = check_shape(attention, suffix, floats.shape, error);
     if (status < 0)
         return status;
-    const size_t tokens = attention->tokens;
-    if (floats.shape[0] == 0 || floats.shape[1] != tokens || floats.shape[2] != tokens)
-        return fail(error, BAD_SAMPLE,
-            "%s is [%zu,%zu,%zu]; %zu prefix tokens and a grid of %zux%zu make [heads,%zu,%zu]",
-            suffix, floats.shape[0], floats.shape[1], floats.shape[2], attention->layout.prefix,
-            attention->layout.rows, attention->layout.columns, tokens, tokens);
     *heads = floats.shape[0];
     *data = floats.data;
     return 0;

@@ -257,7 +257,8 @@ static bool canonical_name(const char *name, char *to, size_t room, long *layer)
             *layer = strtol(end + 1, &end, 10);
         return (size_t)snprintf(to, room, "%s#%s", stem, end) < room;
     }
-    return (size_t)snprintf(to, room, "%s", name) < room;
+    /* A '#' of the file's own must not pass for the number of a block. */
+    return (size_t)snprintf(to, room, "%s%s", strchr(name, '#') ? "?" : "", name) < room;
 }
 
 /* The name without "teacher." or the like where that state was taken; NULL: of another state. */
@@ -303,10 +304,12 @@ static const struct naming *choose_naming(const struct tensors *tensors, const c
     return NULL;
 }
 
-/* What kind of model it is where it isn't a ViT: to say so. */
-static int not_a_vit(const struct tensors *tensors, struct error *error)
+/* What kind of model it is where it isn't a ViT that we know: to say so. 0: no idea. */
+static int other_kind(const struct tensors *tensors, struct error *error)
 {
     static const char *const others[][2] = {
+        { "blocks.*relative_position_bias_table", "relative positions (BEiT), not supported" },
+        { "*.layer.*relative_position_bias_table", "relative positions (BEiT), not supported" },
         { "*relative_position_bias_table", "a Swin or another windowed model: it has no single "
                                            "attention over all tokens" },
         { "*patch_embed.backbone*", "a hybrid with a convolutional stem" },
@@ -318,9 +321,17 @@ static int not_a_vit(const struct tensors *tensors, struct error *error)
             if (fnmatch(others[k][0], tensors->items[i].name, 0) == 0)
                 return fail(error, BAD_USAGE, "not a ViT: %.200s says %s", tensors->items[i].name,
                     others[k][1]);
-    return fail(error, BAD_USAGE,
-        "not a ViT: none of its %zu tensors is a patch embedding (the first is %.200s)",
-        tensors->count, tensors->count ? tensors->items[0].name : "none");
+    return 0;
+}
+
+static int not_a_vit(const struct tensors *tensors, struct error *error)
+{
+    const int status = other_kind(tensors, error);
+    return status < 0 ? status
+                      : fail(error, BAD_USAGE,
+                            "not a ViT: none of its %zu tensors is a patch embedding (the first "
+                            "is %.200s)",
+                            tensors->count, tensors->count ? tensors->items[0].name : "none");
 }
 
 static int place(struct vit_found *found, const struct name_row *row, long layer,
@@ -347,7 +358,7 @@ static int place(struct vit_found *found, const struct name_row *row, long layer
 }
 
 static int place_tensor(struct vit_found *found, const struct naming *naming,
-    const struct tensor *tensor, struct error *error)
+    const struct tensors *tensors, const struct tensor *tensor, struct error *error)
 {
     char name[256];
     long layer;
@@ -359,10 +370,12 @@ static int place_tensor(struct vit_found *found, const struct naming *naming,
     for (const struct name_row *row = naming->rows; row->name; row++)
         if (row->slot < 0 ? fnmatch(row->name, name, 0) == 0 : strcmp(row->name, name) == 0)
             return place(found, row, layer, tensor, error);
-    return fail(error, BAD_USAGE,
-        "%.200s: a tensor that no ViT of the family %s has: such a model can't be computed "
-        "rightly",
-        tensor->name, naming->family);
+    const int status = other_kind(tensors, error);
+    return status < 0 ? status
+                      : fail(error, BAD_USAGE,
+                            "%.200s: a tensor that no ViT of the family %s has: such a model "
+                            "can't be computed rightly",
+                            tensor->name, naming->family);
 }
 
 int vit_find(const struct tensors *tensors, const char *state, struct vit_found **result,
@@ -380,7 +393,7 @@ int vit_find(const struct tensors *tensors, const char *state, struct vit_found 
         return not_a_vit(tensors, error);
     found->family = naming->family;
     for (size_t i = 0; i < tensors->count && status == 0; i++)
-        status = place_tensor(found, naming, &tensors->items[i], error);
+        status = place_tensor(found, naming, tensors, &tensors->items[i], error);
     return status;
 }
 

@@ -3,9 +3,13 @@
  *
  * A panel is a picture with a map upsampled from its grid's cell centres and blended with
  * constant alpha over it, only where the model saw (the box). The rest of the picture is left
- * as it is; where the box is not all of it, a thin outline shows it. All panels share one
- * colour scale with a bar on the right unless told otherwise, and a line under the figure says
- * so. Signed maps have a diverging scale, symmetric about 0, and a bar of their own.
+ * as it is; where the box is not all of it, a thin outline shows it.
+ *
+ * Unless told otherwise all panels of one quantity share one colour scale with a bar on the
+ * right, and a line under the figure says so. Numbers of different quantities can't be
+ * compared, so each quantity has a scale and a named bar (with more than FIGURE_MAX_SCALES,
+ * each panel has its own). Signed maps have a diverging scale, symmetric about 0, apart from
+ * unsigned ones.
  *
  * The scale runs from the least to the greatest value of all panels that share it. Where all
  * values are one value c it runs between 0 and c, and from 0 to 1 where c is 0.
@@ -24,13 +28,13 @@
 #include "formats/picture.h"
 
 struct panel {
-    const char *title; /* UTF-8, or NULL; lines separated by \n; wrapped to the panel */
+    const char *title;             /* UTF-8 or NULL; lines end at \n; wrapped to the panel */
     const struct picture *picture; /* not owned; NULL: the map alone */
     const float *values;           /* [rows, columns], or NULL: the picture alone */
     uint32_t rows, columns;
     double box[4];  /* x0, y0, x1, y1 in the picture's pixel edges: what the map covers; it may
-                       reach beyond the picture (padding) or show a part of it (crop); not looked
-                       at without a picture or values */
+                       reach beyond the picture (padding) or show a part of it (crop); unused
+                       without a picture or values */
     bool is_signed; /* drawn on a diverging scale centred on 0 */
     const char *quantity; /* what the values are, named at the bar; or NULL */
 };

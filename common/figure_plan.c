@@ -215,8 +215,9 @@ static void append(char text[NOTE_SIZE], const char *format, ...)
 static void append_range(const struct scale *scale, char *note)
 {
     char least[SCALE_TEXT], greatest[SCALE_TEXT], low[SCALE_TEXT], high[SCALE_TEXT];
-    scale_number(scale, scale->least, least);
-    scale_number(scale, scale->greatest, greatest);
+    const struct scale all = { .low = scale->least, .high = scale->greatest };
+    scale_number(&all, scale->least, least);
+    scale_number(&all, scale->greatest, greatest);
     scale_number(scale, scale->low, low);
     scale_number(scale, scale->high, high);
     append(note, " from %s to %s", least, greatest);

@@ -48,14 +48,18 @@ void intake_close(struct intake *intake)
     intake->input.fd = -1;
 }
 
-static bool is_shard(const unsigned char *bytes, size_t size)
+static bool is_tar(const unsigned char *bytes, size_t size)
+{
+    return size >= MAGIC_AT + 5 && memcmp(bytes + MAGIC_AT, "ustar", 5) == 0;
+}
+
+/* A stream that ends inside its first header, or a shard of nothing. */
+static bool is_cut_or_empty(const unsigned char *bytes, size_t size)
 {
     static const unsigned char zeros[TAR_BLOCK];
-    if (size >= MAGIC_AT + 5 && memcmp(bytes + MAGIC_AT, "ustar", 5) == 0)
-        return true;
-    if (size >= sizeof STREAM_KEY && memcmp(bytes, STREAM_KEY "/", sizeof STREAM_KEY) == 0)
-        return true; /* cut inside its first header */
-    return size == TAR_BLOCK && memcmp(bytes, zeros, TAR_BLOCK) == 0;
+    return (size >= sizeof STREAM_KEY &&
+               memcmp(bytes, STREAM_KEY "/", sizeof STREAM_KEY) == 0) ||
+           (size == TAR_BLOCK && memcmp(bytes, zeros, TAR_BLOCK) == 0);
 }
 
 static bool is_raw_pnm(const unsigned char *bytes, size_t size)
@@ -73,12 +77,14 @@ int intake_look(struct intake *intake, enum intake_kind *kind, struct error *err
         return status;
     const char *extension = path_extension(intake->path);
     const bool picture = picture_kind(bytes, got);
+    const bool named = !intake->standard && picture_suffix(extension);
     const bool tar = !intake->standard && strcasecmp(extension, "tar") == 0;
-    if (is_shard(bytes, got) || (tar && !picture))
+    if (is_tar(bytes, got) || (!picture && !named && is_cut_or_empty(bytes, got)) ||
+        (tar && !picture))
         *kind = INTAKE_SHARD;
     else if (picture)
         *kind = is_raw_pnm(bytes, got) ? INTAKE_FRAMES : INTAKE_PICTURE;
-    else if (!intake->standard && picture_suffix(extension))
+    else if (named)
         *kind = INTAKE_NAMED;
     else
         *kind = got ? INTAKE_UNKNOWN : INTAKE_EMPTY;

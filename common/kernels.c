@@ -5,6 +5,7 @@
 #include "common/kernels.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 /* One body, compiled for the processors there are; chosen when the program starts. */
@@ -24,12 +25,11 @@ static inline float sum_lanes(const float lanes[LANES])
     return sum;
 }
 
-/* e^x to 2 units in the last place: x = n ln 2 + r, a polynomial in r, n into the exponent. */
+/* e^x to 2 units in the last place: x = n ln 2 + r, a polynomial in r, n into the exponent; 0
+ * below -87, infinite above 88. */
 static inline float exp_fast(float x)
 {
-    x = x > 88.0f ? 88.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    const float shifted = x * 1.442695041f + 12582912.0f; /* rounds to an integer */
+    const float shifted = x * 1.442695041f + 12582912.0f; /* n, an integer, in its low bits */
     const float n = shifted - 12582912.0f;
     const float r = x - n * 0.693359375f - n * -2.12194440e-4f;
     float p = 1.9875691500e-4f;
@@ -41,16 +41,15 @@ static inline float exp_fast(float x)
     p = p * r * r + r + 1.0f;
     union {
         float value;
-        int bits;
-    } power = { .bits = ((int)n + 127) << 23 };
-    return p * power.value;
+        uint32_t bits;
+    } power = { .value = shifted };
+    power.bits = (power.bits + 127) << 23;
+    return x < -87.0f ? 0.0f : x > 88.0f ? INFINITY : p * power.value;
 }
 
 /* erf(x) as x P(x^2) / Q(x^2) on [-4, 4], fitted by least squares; the error is below 4e-7. */
 static inline float erf_fast(float x)
 {
-    x = x > 4.0f ? 4.0f : x;
-    x = x < -4.0f ? -4.0f : x;
     const float t = x * x;
     float p = 1.974830026e-06f;
     p = p * t + 2.880403242e-04f;
@@ -64,7 +63,7 @@ static inline float erf_fast(float x)
     q = q * t + 1.164761539e-01f;
     q = q * t + 5.072517119e-01f;
     q = q * t + 1.0f;
-    return x * p / q;
+    return x > 4.0f ? 1.0f : x < -4.0f ? -1.0f : x * p / q;
 }
 
 static inline float sigmoid(float x)

@@ -271,16 +271,38 @@ int labels_walk(struct labels **labels, const struct walk_wishes *wishes, struct
     return status;
 }
 
-size_t labels_names(const struct labels *labels, const char *const **names)
+int labels_number(struct labels *labels, const char *(*name)(const void *model, size_t i),
+    const void *model, size_t count, struct error *error)
 {
-    *names = labels->names;
-    return labels->name_count;
-}
-
-void labels_renumber(struct labels *labels, int64_t *numbers)
-{
-    free(labels->numbers);
+    const size_t named = labels->name_count;
+    bool known = false;
+    if (labels->by_directory || named == 0)
+        return 0;
+    int64_t *numbers = malloc(named * sizeof *numbers);
+    if (!numbers)
+        return fail_memory(error, named * sizeof *numbers);
+    memset(numbers, -1, named * sizeof *numbers);
+    for (size_t i = count; i-- > 0;) { /* from the end: of two of one name the first counts */
+        const char *class_name = name(model, i);
+        const char *const *found = class_name ? bsearch(&class_name, labels->names, named,
+                                                    sizeof *labels->names, compare_names)
+                                              : NULL;
+        known |= class_name != NULL;
+        if (found)
+            numbers[found - labels->names] = (int64_t)i;
+    }
+    for (size_t i = 0; known && i < named; i++)
+        if (numbers[i] < 0) {
+            free(numbers);
+            return fail(error, BAD_USAGE, "the model has no class %.200s, which --labels names",
+                labels->names[i]);
+        }
+    if (!known) {
+        free(numbers);
+        return 1;
+    }
     labels->numbers = numbers;
+    return 0;
 }
 
 static int64_t number_of(const struct labels *labels, size_t name)

@@ -25,11 +25,12 @@ int labels_walk(struct labels **labels, const struct walk_wishes *wishes, struct
 void labels_free(struct labels *labels);
 
 /*
- * The class names that labels are made of, in bytewise order, which is what they are numbered
- * in at first. Borrowed; 0 where all are integers.
+ * Numbers the classes that a table names as a model of count classes does: name(model, i) is a
+ * class's, or NULL. 1: none has a name: they are numbered in bytewise order, as
+ * directories always are. BAD_USAGE: a class that the model doesn't have.
  */
-size_t labels_names(const struct labels *labels, const char *const **names);
-void labels_renumber(struct labels *labels, int64_t *numbers); /* malloc'd; taken over */
+int labels_number(struct labels *labels, const char *(*name)(const void *model, size_t i),
+    const void *model, size_t count, struct error *error);
 
 /*
  * 1 and the label of a picture, or 0. In a table, the longest tail that it has of these, cut at

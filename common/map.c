@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_GRID = 1 << 16 };
+enum { MAX_GRID = 1 << 16, MAX_PATCHES = 1 << 20 };
 
 static bool get_count(const json_t *value, size_t most, size_t *count)
 {
@@ -29,9 +29,12 @@ int layout_read(const struct sample *sample, struct layout *layout, struct error
     const bool good = get_count(json_object_get(model, "prefix"), MAX_GRID, &layout->prefix)
         && get_count(json_array_get(grid, 0), MAX_GRID, &layout->rows)
         && get_count(json_array_get(grid, 1), MAX_GRID, &layout->columns) && layout->rows > 0
-        && layout->columns > 0;
+        && layout->columns > 0 && layout->rows <= MAX_PATCHES / layout->columns;
     layout->mean = readout ? strcmp(readout, "mean") == 0 : layout->prefix == 0;
     layout->distilled = json_is_true(json_object_get(model, "distilled"));
+    const json_t *registers = json_object_get(model, "registers");
+    layout->no_class = layout->prefix > 0 && json_is_integer(registers)
+        && (size_t)json_integer_value(registers) == layout->prefix;
     json_decref(model);
     return good ? 0 : fail(error, BAD_SAMPLE, "model.json has no prefix and grid");
 }
@@ -70,7 +73,10 @@ static int parse_query(const char *text, const char *word, const struct layout *
     struct query *query, struct error *error)
 {
     unsigned long row = 0, column = 0, number = 0;
-    const size_t specials = layout && layout->distilled ? 2 : 1;
+    const size_t specials = !layout    ? 0
+        : layout->no_class            ? 0
+        : layout->distilled           ? 2
+                                      : 1;
     *query = (struct query){ .kind = QUERY_TOKEN };
     snprintf(query->name, sizeof query->name, "%.30s", word);
     if (strcmp(word, "mean") == 0) {
@@ -80,13 +86,13 @@ static int parse_query(const char *text, const char *word, const struct layout *
     }
     if (strcmp(word, "cls") == 0) {
         query->by_default = layout && !layout->mean;
-        return !layout || layout->prefix > 0
+        return !layout || (layout->prefix > 0 && !layout->no_class)
             ? 0
             : fail(error, BAD_USAGE, "-q cls: this model has no class token");
     }
     if (strcmp(word, "dist") == 0) {
         query->token = 1;
-        return !layout || layout->distilled
+        return !layout || (layout->distilled && layout->prefix > 1)
             ? 0
             : fail(error, BAD_USAGE, "-q dist: this model has no distillation token");
     }
@@ -166,7 +172,8 @@ int queries_check(const char *text, struct error *error)
 
 bool map_name_is_legal(const char *name)
 {
-    return *name && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_+-")] == '\0';
+    const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_+-");
+    return length > 0 && length <= MAP_MAX_NAME && name[length] == '\0';
 }
 
 static json_t *number_or_null(int number)

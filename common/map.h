@@ -13,6 +13,7 @@ struct layout {
     size_t rows, columns;
     bool distilled; /* the second prefix token is the distillation token */
     bool mean;      /* the head reads the mean of the patches */
+    bool no_class;  /* the prefix is registers alone */
 };
 
 /*
@@ -80,7 +81,9 @@ int map_next(const struct sample *sample, size_t *at, struct map *map, struct sc
     struct error *error);
 void map_release(struct map *map);
 
-/* Whether NAME can name a map: lower case [a-z0-9_+-]+. */
+enum { MAP_MAX_NAME = 64 }; /* of a name that is given */
+
+/* Whether NAME can name a map: lower case [a-z0-9_+-]+, at most MAP_MAX_NAME. */
 bool map_name_is_legal(const char *name);
 
 #endif

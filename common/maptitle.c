@@ -45,7 +45,20 @@ void map_quantity(const struct map *map, char *text, size_t size)
         method ? method : map->name);
 }
 
-/* That of attention is its layer and head. */
+/* Words that a stranger knows for a method that goes by another name. */
+static const char *method_words(const char *method)
+{
+    static const char *const words[][2] = {
+        { "abnar", "attention rollout" },
+        { "vit-explain", "attention rollout as by vit-explain" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(method, words[i][0]) == 0)
+            return words[i][1];
+    return method;
+}
+
+/* That of attention is its layer and head; a map named by --as has its method behind. */
 static void put_name(FILE *out, const struct map *map)
 {
     int layer, head;
@@ -55,10 +68,13 @@ static void put_name(FILE *out, const struct map *map)
         fprintf(out, "layer %d, head %d", layer, head);
     else if (layer >= 0 && fused)
         fprintf(out, "layer %d, %s of heads", layer, fused);
+    else if (method && name_length(map) == (int)strlen(method)
+        && strncmp(map->name, method, strlen(method)) == 0)
+        fputs(method_words(method), out);
     else
         fprintf(out, "%.*s", name_length(map), map->name);
     if (method && layer < 0 && strncmp(map->name, method, strlen(method)) != 0)
-        fprintf(out, " (%s)", method);
+        fprintf(out, " (%s)", method_words(method));
 }
 
 static void put_query(FILE *out, const struct map *map, size_t index)

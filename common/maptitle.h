@@ -8,7 +8,8 @@
 #include "common/map.h"
 
 /*
- * One or two lines: the layer and head ("layer 3, head 2") or the map's name ("chefer"), with
+ * One or two lines: the layer and head ("layer 3, head 2") or what the method is called
+ * ("attention rollout"), or the map's name with that behind it; with
  * the query where it isn't the default; below it the class that the map is of and its
  * probability ("tabby, tabby cat 83%"), where it is of one. index: which map of a [queries,
  * rows, columns]. malloc'd; NULL: no memory.

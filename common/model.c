@@ -200,7 +200,8 @@ static size_t count_checkpoints(const char *directory)
     return count;
 }
 
-static int set_name(struct model *model, const char *directory, const char *base, struct error *error)
+static int set_name(
+    struct model *model, const char *directory, const char *base, struct error *error)
 {
     char real[PATH_ROOM];
     const bool generic = strcmp(base, "model") == 0;
@@ -210,10 +211,13 @@ static int set_name(struct model *model, const char *directory, const char *base
     free(resolved);
     slash = strrchr(real, '/');
     const char *name = generic ? (slash ? slash + 1 : real) : base;
-    if (asprintf(&model->name, "%s:%08x", name, model->tensors.crc) >= 0)
-        return 0;
-    model->name = NULL;
-    return fail_memory(error, strlen(name));
+    if (asprintf(&model->name, "%s:%08x", name, model->tensors.crc) < 0) {
+        model->name = NULL;
+        return fail_memory(error, strlen(name));
+    }
+    json_t *text = json_string(model->name);
+    json_decref(text);
+    return text ? 0 : fail(error, BAD_USAGE, "%s: a model's name must be UTF-8", model->path);
 }
 
 static int open_directory(struct model *model, const char *directory, struct error *error)
@@ -285,7 +289,12 @@ int model_open(struct model *model, const char *name, const char *variable, cons
     *model = (struct model){ 0 };
     if (!name && getenv(variable) && *getenv(variable))
         name = getenv(variable);
-    int status = find(name ? name : fallback, path, error);
+    int status = 0;
+    if (name)
+        status = find(name, path, error);
+    else if (!look_at_home(fallback, path))
+        status = fail(error, BAD_SYSTEM,
+            "%s: the model that comes with saccade is not there: say -m MODEL", fallback);
     if (status == 0 && !(model->path = strdup(path)))
         status = fail_memory(error, strlen(path));
     if (status == 0)

@@ -51,16 +51,42 @@ static struct sheet_map *next_map(struct sheet *sheet, struct error *error)
     return map;
 }
 
+/* What is odd about the maps of a sample: the first is named, the others are counted. */
+struct oddities {
+    struct error first;
+    size_t count;
+};
+
+static void note_odd(struct oddities *oddities, const struct map *map, const char *what)
+{
+    if (oddities->count++ == 0)
+        fail(&oddities->first, 0, "map.%s %s", map->name, what);
+}
+
+static void look_over(struct oddities *oddities, const struct map *map, const float *values)
+{
+    bool zeros = true, finite = true;
+    for (size_t i = 0; i < map->rows * map->columns; i++) {
+        finite &= isfinite(values[i]) != 0;
+        zeros &= values[i] == 0;
+    }
+    if (!finite)
+        note_odd(oddities, map, "has values that aren't finite: hatched");
+    else if (zeros)
+        note_odd(oddities, map, "is all zeros");
+}
+
 /* Where the map lies in the sample's picture. */
 static int place_map(const struct map *map, const struct picture *picture, double box[4],
-    bool *unplaced, struct error *error)
+    struct oddities *oddities, struct error *error)
 {
     const double whole[4] = { 0, 0, picture->width, picture->height };
     const bool sized = map->picture[0] > 0 && map->picture[1] > 0;
     if (picture->rgb && sized && (map->picture[0] != whole[2] || map->picture[1] != whole[3]))
         return fail(error, BAD_SAMPLE, "map.%s is of a picture of %gx%g, this one is %ux%u",
             map->name, map->picture[0], map->picture[1], picture->width, picture->height);
-    *unplaced |= picture->rgb && !map->has_box;
+    if (picture->rgb && !map->has_box)
+        note_odd(oddities, map, "has no view: drawn over the whole picture");
     memcpy(box, map->has_box ? map->box : whole, sizeof whole);
     for (size_t i = 0; i < 4; i++)
         if (!isfinite(box[i]))
@@ -90,13 +116,13 @@ static int name_map(struct sheet_map *to, const char *key, const struct map *map
 
 /* Map index of the member, which has several where it is of several queries. */
 static int add_map(struct sheet *sheet, const struct sheet_sample *sample,
-    const struct map *map, size_t index, bool *unplaced, struct error *error)
+    const struct map *map, size_t index, struct oddities *oddities, struct error *error)
 {
     const size_t cells = map->rows * map->columns, bytes = cells * sizeof(float);
     struct sheet_map *to = next_map(sheet, error);
     if (!to)
         return BAD_SYSTEM;
-    int status = place_map(map, &sample->picture, to->box, unplaced, error);
+    int status = place_map(map, &sample->picture, to->box, oddities, error);
     if (status == 0)
         status = name_map(to, sample->key, map, index, error);
     if (status < 0)
@@ -109,11 +135,12 @@ static int add_map(struct sheet *sheet, const struct sheet_sample *sample,
     if (!to->values)
         return fail_memory(error, bytes);
     memcpy(to->values, map->values + index * cells, bytes);
+    look_over(oddities, map, to->values);
     return 0;
 }
 
 static int add_maps(struct sheet *sheet, struct sheet_sample *to, const struct sample *sample,
-    bool *unplaced, struct error *error)
+    struct oddities *oddities, struct error *error)
 {
     size_t at = 0;
     struct map map;
@@ -125,7 +152,7 @@ static int add_maps(struct sheet *sheet, struct sheet_sample *to, const struct s
                      : 0;
         const size_t count = map.queries > 0 ? map.queries : 1;
         for (size_t i = 0; i < count && status == 0; i++)
-            status = add_map(sheet, to, &map, i, unplaced, error);
+            status = add_map(sheet, to, &map, i, oddities, error);
         map_release(&map);
         if (status < 0)
             break;
@@ -137,25 +164,29 @@ static int add_maps(struct sheet *sheet, struct sheet_sample *to, const struct s
     return status;
 }
 
-int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures, bool *unplaced,
-    struct error *error)
+int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures,
+    struct error *warning, struct error *error)
 {
     struct sheet_sample *to = &sheet->samples[sheet->sample_count];
     const struct member *member = pictures ? sample_picture(sample) : NULL;
+    struct oddities oddities = { 0 };
     *to = (struct sheet_sample){ .key = strdup(sample->key), .first = sheet->map_count };
-    *unplaced = false;
     int status = to->key ? 0 : fail_memory(error, strlen(sample->key) + 1);
     if (status == 0 && member)
         status = picture_decode(
             member->bytes, member->size, PICTURE_MAX_PIXELS, &to->picture, error);
     if (status == 0)
-        status = add_maps(sheet, to, sample, unplaced, error);
+        status = add_maps(sheet, to, sample, &oddities, error);
     if (status < 0) {
         free_maps(sheet, to->first);
         free_sample(to);
         return status;
     }
     sheet->sample_count++;
+    *warning = oddities.first;
+    if (oddities.count > 1)
+        fail(warning, 0, "%.900s (%zu more maps are odd)", oddities.first.text,
+            oddities.count - 1);
     return 0;
 }
 
@@ -304,9 +335,10 @@ static char *make_caption(const struct sheet *sheet, uint64_t more)
 }
 
 int sheet_draw(const struct sheet *sheet, const struct figure_options *options, uint64_t more,
-    struct picture *figure, struct error *warning, struct error *error)
+    struct picture *figure, struct error *error)
 {
     struct table table;
+    struct error said; /* when the samples were added */
     struct figure_options all = *options;
     int status = make_table(sheet, options->columns, &table, error);
     char *caption = make_caption(sheet, more);
@@ -314,7 +346,7 @@ int sheet_draw(const struct sheet *sheet, const struct figure_options *options, 
         status = fail_memory(error, 1);
     all.columns = (uint32_t)table.columns;
     if (status == 0)
-        status = figure_draw(table.panels, table.count, &all, caption, figure, warning, error);
+        status = figure_draw(table.panels, table.count, &all, caption, figure, &said, error);
     free(caption);
     free(table.panels);
     return status;

@@ -42,12 +42,13 @@ struct sheet {
 
 /*
  * Adds a sample while sample_count < SHEET_SAMPLES: its first picture, unless !pictures, and
- * its maps. *unplaced: there was a picture but a map didn't say which part of it it shows, and
- * is taken to show all. BAD_USAGE where it has no maps, BAD_SAMPLE where they or the picture
- * are broken or don't belong together; the sheet is then as before.
+ * its maps. *warning: a map is all zeros, has values that aren't finite, or doesn't say which
+ * part of the picture it shows and is taken to show all; empty where there is nothing to say.
+ * BAD_USAGE where it has no maps, BAD_SAMPLE where they or the picture are broken or don't
+ * belong together; the sheet is then as before.
  */
-int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures, bool *unplaced,
-    struct error *error);
+int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures,
+    struct error *warning, struct error *error);
 
 /* Scales the pictures down to what a figure with these options needs, to spare memory; last: of
  * the sample added last only. alone: for a figure of one panel. */
@@ -56,7 +57,7 @@ int sheet_reduce(
 
 /* Draws the figure. more: samples that it doesn't show, for the caption. As figure_draw. */
 int sheet_draw(const struct sheet *sheet, const struct figure_options *options, uint64_t more,
-    struct picture *figure, struct error *warning, struct error *error);
+    struct picture *figure, struct error *error);
 
 /* A float TIFF, a page a map; *bytes is malloc'd. */
 int sheet_encode_raw(

@@ -1,6 +1,7 @@
 /* What a checkpoint's names, shapes and configuration say of the model, field by field. */
 #include "common/vit.h"
 
+#include <ctype.h>
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,14 @@
 #include <string.h>
 
 enum { MAX_SIDE = 1 << 14, MAX_DIM = 1 << 16 };
+
+/* What a configuration says goes to the terminal, and into a column of a TSV. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if (iscntrl((unsigned char)*text))
+            *text = '?';
+}
 
 void vit_note(
     struct vit_config *config, const char *field, const char *why, const char *format, ...)
@@ -21,6 +30,8 @@ void vit_note(
     va_end(arguments);
     snprintf(to->field, sizeof to->field, "%s", field);
     snprintf(to->why, sizeof to->why, "%s", why);
+    make_printable(to->value);
+    make_printable(to->why);
 }
 
 /* What is being worked out, and the parts of the configuration that speak of it. */
@@ -469,7 +480,8 @@ static int infer_readout(struct inference *in)
         config->readout = READ_MEAN;
         config->mean = true;
         config->final_norm &= is_family(in, "hf-siglip");
-    } else if (head->rank == 2 && head->shape[1] == 2 * config->dim) {
+    } else if (is_family(in, "hf-dinov2*") && head->rank == 2
+        && head->shape[1] == 2 * config->dim) {
         config->readout = READ_CLASS_AND_MEAN;
     } else {
         config->readout = in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST : READ_CLASS;
@@ -477,6 +489,19 @@ static int infer_readout(struct inference *in)
     static const char *const names[] = { "none", "class token", "class and distillation token",
         "mean of patches", "class token beside the mean of patches" };
     vit_note(config, "readout", head->name, "%s", names[config->readout]);
+    return 0;
+}
+
+/* The tokens that the head reads must be there. */
+static int check_readout(struct inference *in)
+{
+    const struct vit_config *config = in->config;
+    const bool reads_class = config->readout != READ_NONE && config->readout != READ_MEAN;
+    if (reads_class && !config->class_token)
+        return fail(in->error, BAD_USAGE, "its head reads a class token, and it has none");
+    if (config->readout == READ_CLASS_DIST && !config->distilled)
+        return fail(in->error, BAD_USAGE,
+            "has a head for a distillation token, and no such token");
     return 0;
 }
 
@@ -514,7 +539,7 @@ int vit_configure(struct vit *vit, const struct vit_found *found,
         .wishes = wishes, .error = error };
     static int (*const steps[])(struct inference *) = { require, infer_family, infer_shapes,
         infer_heads, infer_prefix, infer_positions, infer_eps, infer_activation, infer_readout,
-        infer_classes };
+        check_readout, infer_classes };
     choose_json(&in);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         const int status = steps[i](&in);

@@ -64,11 +64,12 @@ static struct shape expected(const struct vit_config *config, int slot, bool gat
 
 static bool has_shape(const struct tensor *tensor, struct shape shape)
 {
-    size_t rank = tensor->rank;
+    size_t rank = tensor->rank, count;
     const size_t *sides = tensor->shape;
     while (rank > 1 && *sides == 1)
         sides++, rank--;
-    if (tensor->type == TENSOR_OTHER || tensor->count != shape.rows * shape.columns)
+    if (tensor->type == TENSOR_OTHER || __builtin_mul_overflow(shape.rows, shape.columns, &count)
+        || tensor->count != count)
         return false;
     return rank > 0 && (*sides == shape.rows || (shape.rows == 1 && *sides == shape.columns));
 }
@@ -125,11 +126,49 @@ static int check_shapes(const struct vit *vit, const struct vit_found *found, st
     return status;
 }
 
-/* Tensors that must be there where another is: a norm's bias, all of q, k and v. */
-static int check_present(const struct vit *vit, const struct vit_found *found, struct error *error)
+/* A norm must have both of its tensors, a head that is read its weight. */
+static int check_pairs(
+    const struct vit *vit, const struct vit_found *found, size_t layer, struct error *error)
 {
     static const int norms[] = { PRE_NORM_WEIGHT, NORM_WEIGHT, FC_NORM_WEIGHT, NORM1_WEIGHT,
         Q_NORM_WEIGHT, K_NORM_WEIGHT, NORM2_WEIGHT };
+    static const int layers[] = { PRE_LOGITS_WEIGHT, HEAD_WEIGHT, HEAD_DIST_WEIGHT };
+    for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
+        const struct tensor *weight = slot_tensor(found, layer, norms[i]);
+        if (weight && !slot_tensor(found, layer, norms[i] + 1))
+            return fail(error, BAD_USAGE,
+                "%s: %s has no bias: RMS norms and the like are not supported",
+                vit->model.path, weight->name);
+    }
+    for (size_t i = 0; i < sizeof norms / sizeof *norms + sizeof layers / sizeof *layers; i++) {
+        const size_t n = sizeof norms / sizeof *norms;
+        const int slot = i < n ? norms[i] : layers[i - n];
+        const struct tensor *bias = slot_tensor(found, layer, slot + 1);
+        if (bias && !slot_tensor(found, layer, slot))
+            return fail(error, BAD_USAGE, "%s: %s has no weight beside it", vit->model.path,
+                bias->name);
+    }
+    return 0;
+}
+
+/* All blocks are of one kind: what one has that another lacks was lost, or is not understood. */
+static int check_alike(
+    const struct vit *vit, const struct vit_found *found, size_t layer, struct error *error)
+{
+    for (int slot = GLOBAL_SLOTS; slot < VIT_SLOTS; slot++) {
+        const struct tensor *here = slot_tensor(found, layer, slot);
+        const struct tensor *first = slot_tensor(found, 0, slot);
+        if (!here != !first)
+            return fail(error, BAD_USAGE, "%s: block %zu has no counterpart of %s",
+                vit->model.path, here ? (size_t)0 : layer, here ? here->name : first->name);
+    }
+    return 0;
+}
+
+/* Tensors that must be there: of every block, and where another is. */
+static int check_present(
+    const struct vit *vit, const struct vit_found *found, struct error *error)
+{
     static const struct {
         int slot;
         const char *what;
@@ -146,13 +185,11 @@ static int check_present(const struct vit *vit, const struct vit_found *found, s
             && slot_tensor(found, layer, K_WEIGHT) && slot_tensor(found, layer, V_WEIGHT);
         if (!slot_tensor(found, layer, QKV_WEIGHT) && !apart)
             return fail(error, BAD_USAGE, "%s: block %zu has no q, k and v", vit->model.path, layer);
-        for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
-            const struct tensor *weight = slot_tensor(found, layer, norms[i]);
-            if (weight && !slot_tensor(found, layer, norms[i] + 1))
-                return fail(error, BAD_USAGE,
-                    "%s: %s has no bias: RMS norms and the like are not supported",
-                    vit->model.path, weight->name);
-        }
+        int status = check_pairs(vit, found, layer, error);
+        if (status == 0)
+            status = check_alike(vit, found, layer, error);
+        if (status < 0)
+            return status;
     }
     return 0;
 }

@@ -224,6 +224,10 @@ int vit_infer_rule(struct vit *vit, struct error *error)
         memcpy(config->rule.std, imagenet_std, sizeof imagenet_std);
         why = "a distillation token: DeiT";
     }
+    if (config->pos_columns > VIEW_MAX_INPUT / config->patch_columns
+        || config->pos_rows > VIEW_MAX_INPUT / config->patch_rows)
+        return fail(error, BAD_USAGE, "%zux%zu positions: the input would be over %u pixels wide",
+            config->pos_columns, config->pos_rows, VIEW_MAX_INPUT);
     const uint32_t width = (uint32_t)(config->pos_columns * config->patch_columns);
     const uint32_t height = (uint32_t)(config->pos_rows * config->patch_rows);
     const bool timm = strncmp(config->family, "hf-", 3) != 0;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <libdeflate.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,6 @@ void tensor_to_floats(const struct tensor *tensor, float *values)
         const unsigned char *at = tensor->data + i * (tensor->bytes / tensor->count);
         uint16_t half;
         double wide;
-        memcpy(&half, at, sizeof half);
         switch (tensor->type) {
         case TENSOR_F64:
             memcpy(&wide, at, sizeof wide);
@@ -76,11 +76,15 @@ void tensor_to_floats(const struct tensor *tensor, float *values)
             memcpy(&values[i], at, sizeof values[i]);
             break;
         case TENSOR_F16:
+            memcpy(&half, at, sizeof half);
             values[i] = half_to_float(half);
             break;
         case TENSOR_BF16:
-        case TENSOR_OTHER:
+            memcpy(&half, at, sizeof half);
             values[i] = bfloat_to_float(half);
+            break;
+        case TENSOR_OTHER:
+            values[i] = NAN;
             break;
         }
     }
@@ -136,7 +140,8 @@ static int parse_tensor(struct tensor *tensor, const char *name, const json_t *e
     if (parse_shape(tensor, json_object_get(entry, "shape"), types[t].item) < 0)
         return fail(error, BAD_INPUT, "%s: %.200s: shape is broken or overflows", body->path,
             name);
-    if (json_array_size(offsets) != 2 || begin < 0 || end < begin
+    if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0))
+        || !json_is_integer(json_array_get(offsets, 1)) || begin < 0 || end < begin
         || (uint64_t)end > body->size || (size_t)(end - begin) != tensor->bytes)
         return fail(error, BAD_INPUT,
             "%s: %.200s: offsets %lld..%lld don't fit its %zu bytes and the file", body->path,
@@ -171,6 +176,15 @@ static int check_places(struct tensor *tensors, size_t count, const struct body 
     return 0;
 }
 
+/* Whether a header before the last one has the name. */
+static bool is_in_another(const struct tensors *tensors, const char *name)
+{
+    for (size_t i = 0; i + 1 < tensors->mapping_count; i++)
+        if (json_object_get(tensors->headers[i], name))
+            return true;
+    return false;
+}
+
 static int add_tensors(struct tensors *tensors, json_t *header, const struct body *body,
     struct error *error)
 {
@@ -186,7 +200,7 @@ static int add_tensors(struct tensors *tensors, json_t *header, const struct bod
     {
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        if (first > 0 && tensors_find(tensors, name))
+        if (is_in_another(tensors, name))
             return fail(error, BAD_INPUT, "%s: %.200s is in another shard too", body->path, name);
         const int status =
             parse_tensor(&tensors->items[tensors->count], name, entry, body, error);
@@ -224,7 +238,7 @@ static int parse_file(
 static int map_file(const char *path, struct mapping *mapping, struct error *error)
 {
     struct stat about;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo would block */
     if (fd < 0)
         return fail_errno(error, "%s", path);
     int status = fstat(fd, &about) < 0 ? fail_errno(error, "%s", path) : 0;

@@ -47,7 +47,7 @@ void tensors_free(struct tensors *tensors);
 
 const struct tensor *tensors_find(const struct tensors *tensors, const char *name);
 
-/* Converts count values from tensor to f32. */
+/* Converts the tensor's values to f32; TENSOR_OTHER becomes NaN. */
 void tensor_to_floats(const struct tensor *tensor, float *values);
 /* The tensor's own memory where it is aligned f32, else NULL. */
 const float *tensor_in_place(const struct tensor *tensor);

@@ -18,27 +18,27 @@ fetch_photo() {
     rm -rf "$scratch"
 }
 
-if [[ -z $photo ]]; then
-    photo=$out/chelsea.png
-    [[ -f $photo ]] || fetch_photo
+if [[ $photo ]]; then
+    photo=$(realpath "$photo")
+else
+    photo=chelsea.png
+    [[ -f $out/$photo ]] || fetch_photo
 fi
+cd "$out"
 
 run() {
     echo "    $1"
-    bash -euo pipefail -c "$1"
+    bash -euo pipefail -c "$1" 2>log || { cat log >&2; exit 1; }
 }
 
 printf -v quoted %q "$photo"
-printf -v to %q "$out"
 echo "What the model takes the photo for:"
 run "preprocess $quoted | vitfwd -l none | topk -n 3"
 echo "Where it looked: attention rolled out through all layers"
-run "preprocess $quoted | vitfwd | rollout | overlay > $to/rollout.png"
+run "preprocess $quoted | vitfwd | rollout | overlay > rollout.png"
 echo "Layer by layer, the mean over heads"
-run "preprocess $quoted | vitfwd | attnsplit --heads mean | overlay > $to/layers.png"
+run "preprocess $quoted | vitfwd | attnsplit --heads mean | overlay > layers.png"
 echo "Every head of the last layer"
-run "preprocess $quoted | vitfwd -l -1 | attnsplit | overlay > $to/heads.png"
+run "preprocess $quoted | vitfwd -l -1 | attnsplit | overlay > heads.png"
 echo "The pictures:"
-for picture in rollout layers heads; do
-    echo "    $PWD/$out/$picture.png" | sed "s|$PWD//|/|"
-done
+printf '    %s\n' "$PWD"/{rollout,layers,heads}.png

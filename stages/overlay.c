@@ -29,7 +29,9 @@ struct overlay_options {
 };
 
 /* format below zero: not said. */
-static struct overlay_options options = { .colormap = 1, .format = -1, .alpha = 0.5 };
+static struct overlay_options options = {
+    .colormap = 1, .format = -1, .clip = 0.5, .alpha = 0.5
+};
 
 #define AT(field) offsetof(struct overlay_options, field)
 
@@ -40,13 +42,14 @@ static const struct option_row rows[] = {
     { 0, "cmap", OPTION_CHOICE, "viridis|inferno|magma|turbo|grey|jet",
         "colours (default: inferno; signed maps: blue to red)", AT(colormap), 0, 0, false },
     { 0, "scale", OPTION_CHOICE, "shared|panel",
-        "one colour scale for all panels of a figure (default), or one for each", AT(scale), 0,
-        0, false },
+        "one colour scale for all maps of one method and model (default), or one for each "
+        "panel",
+        AT(scale), 0, 0, false },
     { 0, "range", OPTION_TEXT, "LO,HI",
-        "ends of the colour scale (default: the least and the greatest value)", AT(range), 0, 0,
-        false },
+        "ends of the colour scale (default: the least and the greatest value, but for --clip)",
+        AT(range), 0, 0, false },
     { 0, "clip", OPTION_NUMBER, "P",
-        "percentile to cut off at either end of the scale, 0 to 49 (default: 0)", AT(clip), 0,
+        "percentile to cut off at either end of the scale, 0 to 49 (default: 0.5)", AT(clip), 0,
         49, false },
     { 0, "alpha", OPTION_NUMBER, "A", "opacity of the maps, 0 to 1 (default: 0.5)", AT(alpha),
         0, 1, false },
@@ -179,21 +182,16 @@ static int fit_frame(struct state *state, struct picture *picture, struct error 
     return 0;
 }
 
-/* The sheet as the bytes that go out; key: of the only sample, or NULL. */
+/* The sheet as the bytes that go out. */
 static int draw_sheet(
-    struct run *run, const char *key, unsigned char **bytes, size_t *size, struct error *error)
+    struct state *state, unsigned char **bytes, size_t *size, struct error *error)
 {
-    struct state *state = run->state;
     struct picture figure;
-    struct error warning;
     if (options.raw)
         return sheet_encode_raw(&state->sheet, bytes, size, error);
-    int status =
-        sheet_draw(&state->sheet, &state->figure, state->more, &figure, &warning, error);
+    int status = sheet_draw(&state->sheet, &state->figure, state->more, &figure, error);
     if (status < 0)
         return status;
-    if (*warning.text)
-        run_warn(run, key, "%s", warning.text);
     if (state->format == PICTURE_PPM && !options.directory)
         status = fit_frame(state, &figure, error);
     if (status == 0)
@@ -281,7 +279,7 @@ static int put_one(struct run *run, const struct sample *sample, struct error *e
     struct state *state = run->state;
     unsigned char *bytes = NULL;
     size_t size;
-    int status = draw_sheet(run, sample->key, &bytes, &size, error);
+    int status = draw_sheet(state, &bytes, &size, error);
     if (status == 0 && options.directory)
         status = put_file(state, sample->key, bytes, size, error);
     else if (status == 0)
@@ -304,16 +302,16 @@ static int reduce_pictures(struct sheet *sheet, struct error *error)
 static int process_sample(struct run *run, struct sample *sample, struct error *error)
 {
     struct state *state = run->state;
-    bool unplaced;
+    struct error warning;
     if (state->sheet.sample_count == SHEET_SAMPLES) {
         state->more++;
         return 0;
     }
-    int status = sheet_add(&state->sheet, sample, !options.raw, &unplaced, error);
+    int status = sheet_add(&state->sheet, sample, !options.raw, &warning, error);
     if (status < 0)
         return status;
-    if (unplaced)
-        run_warn(run, sample->key, "has a map without a view: drawn over the whole picture");
+    if (*warning.text)
+        run_warn(run, sample->key, "%s", warning.text);
     if (options.directory || (state->format == PICTURE_PPM && !options.raw))
         return put_one(run, sample, error);
     return reduce_pictures(&state->sheet, error);
@@ -330,7 +328,7 @@ static int finish_overlay(struct run *run, struct error *error)
         return 0;
     if (state->sheet.sample_count == 0)
         return fail(error, BAD_SAMPLE, "no sample to draw");
-    int status = draw_sheet(run, NULL, &bytes, &size, error);
+    int status = draw_sheet(state, &bytes, &size, error);
     if (status == 0)
         status = output_write(run->output, bytes, size, error);
     free(bytes);

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 struct options {
-    const char *model, *size, *mean, *std, *labels, *files_from;
-    uint64_t resize, max_pixels; /* resize 0: not given, and so on */
+    const char *model, *state, *size, *mean, *std, *labels, *files_from;
+    uint64_t heads, resize, max_pixels; /* resize 0: not given, and so on */
     double crop_pct;
     int filter, fit; /* -1 */
     bool null, prefix_shard, pack;
@@ -24,35 +24,43 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-    { 'm', "model", OPTION_PATH, "MODEL", "make the input as MODEL wants it", AT(model), 0, 0,
-        false },
-    { 0, "size", OPTION_TEXT, "N|WxH", "make the input N by N, or W wide and H high", AT(size),
-        0, 0, false },
+    { 'm', "model", OPTION_PATH, "MODEL",
+        "make the input as this model wants it: a .safetensors file, a directory as the hub "
+        "lays it out, or a name in $SACCADE_MODELS; default: $SACCADE_VIT, else the ViT that "
+        "comes with saccade",
+        AT(model), 0, 0, false },
+    { 0, "state", OPTION_TEXT, "NAME",
+        "take this state dict of a checkpoint that holds several", AT(state), 0, 0, false },
+    { 0, "num-heads", OPTION_COUNT, "N", "the number of heads, where no configuration says it",
+        AT(heads), 1, 4096, false },
+    { 0, "size", OPTION_TEXT, "N|WxH", "another input size than the model's own", AT(size), 0,
+        0, false },
     { 0, "resize", OPTION_COUNT, "N", "resize the shorter side to N before the crop",
         AT(resize), 1, VIEW_MAX_RESIZE, false },
-    { 0, "crop-pct", OPTION_NUMBER, "F", "resize to the size divided by F, rounded down",
+    { 0, "crop-pct", OPTION_NUMBER, "F", "resize to the size divided by F before the crop",
         AT(crop_pct), 0.01, 1, false },
-    { 0, "filter", OPTION_CHOICE, "bilinear|bicubic|lanczos|nearest", "resize by this filter",
+    { 0, "filter", OPTION_CHOICE, "bilinear|bicubic|lanczos|nearest", "resize with this filter",
         AT(filter), 0, 0, false },
     { 0, "fit", OPTION_CHOICE, "crop|squash|pad",
-        "cut off what is over, change the shape, or fill up with the mean", AT(fit), 0, 0,
-        false },
+        "cut off what is over, change the shape, or fill up with the mean colour", AT(fit), 0,
+        0, false },
     { 0, "mean", OPTION_TEXT, "R,G,B",
-        "subtract this from values of 0 to 1; one number for all", AT(mean), 0, 0, false },
+        "subtract this from values from 0 to 1; one number for all", AT(mean), 0, 0, false },
     { 0, "std", OPTION_TEXT, "R,G,B", "and divide by this; one number for all", AT(std), 0, 0,
         false },
     { 'L', "labels", OPTION_PATH, "FILE|folder",
-        "add cls: from a table of names and labels, or of the directories", AT(labels), 0, 0,
-        false },
-    { 'T', "files-from", OPTION_PATH, "FILE", "read further names from FILE, a line each",
+        "write true labels: by a table of names and labels, or by the directory a picture is "
+        "in",
+        AT(labels), 0, 0, false },
+    { 'T', "files-from", OPTION_PATH, "FILE", "read further names from FILE, one a line",
         AT(files_from), 0, 0, true },
-    { '0', "null", OPTION_FLAG, NULL, "with -T: names end in NUL, not in newline", AT(null), 0,
-        0, true },
-    { 0, "prefix-shard", OPTION_FLAG, NULL, "begin a shard's keys with its file name",
+    { '0', "null", OPTION_FLAG, NULL, "names of --files-from end in NUL", AT(null), 0, 0,
+        true },
+    { 0, "prefix-shard", OPTION_FLAG, NULL, "put the shard's file name before the keys in it",
         AT(prefix_shard), 0, 0, false },
     { 0, "pack", OPTION_FLAG, NULL, "pictures only: make no input", AT(pack), 0, 0, false },
-    { 0, "max-pixels", OPTION_COUNT, "N", "refuse pictures of more than N pixels (178956970)",
-        AT(max_pixels), 1, 1e10, false },
+    { 0, "max-pixels", OPTION_COUNT, "N", "refuse pictures with more (default: 178956970)",
+        AT(max_pixels), 1, 1e12, false },
     OPTION_END,
 };
 
@@ -95,9 +103,9 @@ static int parse_wishes(
     wishes->crop_pct = options->crop_pct;
     wishes->filter = (enum resample_filter)(options->filter >= 0 ? options->filter : 0);
     wishes->fit = (enum view_fit)(options->fit >= 0 ? options->fit : 0);
-    int status = options->size
-        ? parse_size("--size", options->size, &wishes->width, &wishes->height, error)
-        : 0;
+    int status = options->size ? parse_size("--size", options->size, &wishes->width,
+                                     &wishes->height, error)
+                               : 0;
     if (status == 0 && options->mean)
         status = parse_colour("--mean", options->mean, -1e3, 1e3, wishes->mean, error);
     if (status == 0 && options->std)
@@ -135,47 +143,24 @@ static int check_standard_input(const struct walk_wishes *from, struct error *er
     return 0;
 }
 
-static int compare_names(const void *left, const void *right)
+static const char *class_name(const void *vit, size_t index)
 {
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
+    return vit_class_name(vit, index);
 }
 
-/* The labels' class names by the model's; vit may be NULL. */
-static int number_classes(struct run *run, const struct vit *vit, struct error *error)
+/* The classes that a table names, as the model numbers them; vit may be NULL. */
+static int number_classes(const struct run *run, const struct vit *vit, struct error *error)
 {
-    struct preprocess *preprocess = run->state;
-    const char *const *names;
-    const size_t count = labels_names(preprocess->labels, &names);
+    const struct preprocess *preprocess = run->state;
     const size_t classes = vit ? vit->config.classes : 0;
-    bool known = false;
-    int64_t *numbers = malloc((count + 1) * sizeof *numbers);
-    if (!numbers)
-        return fail_memory(error, count * sizeof *numbers);
-    memset(numbers, -1, count * sizeof *numbers);
-    for (size_t i = classes; i-- > 0;) { /* backwards: of two classes of a name the first */
-        const char *name = vit_class_name(vit, i);
-        const char *const *found =
-            name ? bsearch(&name, names, count, sizeof *names, compare_names) : NULL;
-        known |= name != NULL;
-        if (found)
-            numbers[found - names] = (int64_t)i;
-    }
-    for (size_t i = 0; known && i < count; i++)
-        if (numbers[i] < 0) {
-            free(numbers);
-            return fail(error, BAD_USAGE, "--labels: %s has no class %.200s", vit->model.name,
-                names[i]);
-        }
-    if (known)
-        labels_renumber(preprocess->labels, numbers);
-    else
-        free(numbers);
-    if (!known)
+    const int status = preprocess->labels
+                           ? labels_number(preprocess->labels, class_name, vit, classes, error)
+                           : 0;
+    if (status == 1)
         run_warn(run, NULL,
-            "no model says how the %zu classes of --labels are numbered: in "
-            "order of their names",
-            count);
-    return 0;
+            "no model says how the classes that %s names are numbered: by their order",
+            ((const struct options *)run->options)->labels);
+    return status < 0 ? status : 0;
 }
 
 static int open_labels(struct run *run, struct error *error)
@@ -195,16 +180,6 @@ static int open_labels(struct run *run, struct error *error)
     return labels_walk(&preprocess->labels, from, error);
 }
 
-/* Numbers for table names. */
-static bool has_class_names(const struct run *run)
-{
-    const struct options *options = run->options;
-    const struct preprocess *preprocess = run->state;
-    const char *const *names;
-    return options->labels && strcmp(options->labels, "folder") != 0 &&
-           labels_names(preprocess->labels, &names) > 0;
-}
-
 /* The model, as far as its pictures and its classes go; without one where options say all. */
 static int open_model(struct run *run, struct error *error)
 {
@@ -213,7 +188,7 @@ static int open_model(struct run *run, struct error *error)
     const unsigned set = preprocess->wishes.set, least = SET_SIZE | SET_MEAN | SET_STD;
     const unsigned most = least | SET_FILTER | SET_FIT;
     const bool whole = (set & most) == most && (set & (SET_RESIZE | SET_CROP_PCT));
-    struct vit_wishes wishes = { 0 };
+    const struct vit_wishes wishes = { options->state, (size_t)options->heads };
     struct vit vit;
     int status = 1;
     preprocess->model = (struct input_model){ .crop = 1,
@@ -225,13 +200,13 @@ static int open_model(struct run *run, struct error *error)
     if (status < 0)
         return status;
     if (status > 0)
-        return has_class_names(run) ? number_classes(run, NULL, error) : 0;
+        return number_classes(run, NULL, error);
     preprocess->model.rule = vit.config.rule;
     preprocess->model.crop = vit.config.crop;
     preprocess->model.rule_known = vit.config.rule_known;
     preprocess->model.name = run->model_name = strdup(vit.model.name);
     status = run->model_name ? 0 : fail_memory(error, strlen(vit.model.name));
-    if (status == 0 && has_class_names(run))
+    if (status == 0)
         status = number_classes(run, &vit, error);
     vit_close(&vit);
     return status;
@@ -393,27 +368,30 @@ static int make_batch(
     return 0;
 }
 
-static void warn_skipped(
-    const struct run *run, const struct walk_skipped *skipped, const char *what)
+/* Behind what is said of the first of them; good until the next call. */
+static const char *and_others(uint64_t count)
 {
-    if (skipped->count > 0)
-        run_warn(run, NULL, "skipped %llu %s%s, the first %s",
-            (unsigned long long)skipped->count, what, skipped->count > 1 ? "s" : "",
-            skipped->first ? skipped->first : "");
+    static char text[48];
+    snprintf(text, sizeof text, count > 1 ? " (and so for %llu more)" : "",
+        (unsigned long long)(count - 1));
+    return text;
 }
 
 static int finish_preprocess(struct run *run, struct error *error)
 {
     const struct preprocess *preprocess = run->state;
+    const struct walk_skipped *files = sources_skipped_files(preprocess->sources);
+    const struct walk_skipped *members = sources_skipped_members(preprocess->sources);
     (void)error;
-    warn_skipped(
-        run, sources_skipped_files(preprocess->sources), "file that is not named as a picture");
-    warn_skipped(run, sources_skipped_members(preprocess->sources),
-        "member of a shard without a suffix");
+    if (files->count > 0)
+        run_warn(run, NULL, "%s: skipped, by its name no picture%s",
+            files->first ? files->first : "", and_others(files->count));
+    if (members->count > 0)
+        run_warn(run, NULL, "%s: skipped, has no suffix%s",
+            members->first ? members->first : "", and_others(members->count));
     if (preprocess->unlabelled > 0)
-        run_warn(run, NULL, "%llu of %llu samples have no label, the first %s",
-            (unsigned long long)preprocess->unlabelled, (unsigned long long)run->counts.samples,
-            preprocess->first_unlabelled ? preprocess->first_unlabelled : "");
+        run_warn(run, preprocess->first_unlabelled, "has no label%s",
+            and_others(preprocess->unlabelled));
     return 0;
 }
 

@@ -74,8 +74,9 @@ static int open_rollout(struct run *run, struct error *error)
     if (script && options.residual >= 0)
         return fail(error, BAD_USAGE, "--residual is abnar's; vit-explain always takes 0.5");
     if (options.as && !map_name_is_legal(options.as))
-        return fail(error, BAD_USAGE, "--as %s: takes lower case letters, digits, _ + and -",
-            options.as);
+        return fail(error, BAD_USAGE,
+            "--as %.100s: takes at most %d lower case letters, digits, _ + and -", options.as,
+            MAP_MAX_NAME);
     if (options.fusion < 0)
         options.fusion = script ? FUSE_MAX : FUSE_MEAN;
     if (options.residual < 0)
@@ -86,6 +87,16 @@ static int open_rollout(struct run *run, struct error *error)
     return status < 0 ? status : queries_check(options.query, error);
 }
 
+static float larger(float a, float b)
+{
+    return a > b || a != a ? a : b; /* NaN stays */
+}
+
+static float smaller(float a, float b)
+{
+    return a < b || a != a ? a : b;
+}
+
 /* to[n] = heads of data[heads, n] fused */
 static void fuse(const float *data, size_t heads, size_t n, float *to)
 {
@@ -94,8 +105,8 @@ static void fuse(const float *data, size_t heads, size_t n, float *to)
         const float *head = data + h * n;
         for (size_t i = 0; i < n; i++)
             to[i] = options.fusion == FUSE_MEAN ? to[i] + head[i]
-                : options.fusion == FUSE_MAX    ? (head[i] > to[i] ? head[i] : to[i])
-                                                : (head[i] < to[i] ? head[i] : to[i]);
+                : options.fusion == FUSE_MAX    ? larger(to[i], head[i])
+                                                : smaller(to[i], head[i]);
     }
     for (size_t i = 0; options.fusion == FUSE_MEAN && i < n; i++)
         to[i] /= (float)heads;
@@ -109,8 +120,10 @@ struct ranked {
 static int by_value(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
-    if (x->value != y->value)
-        return x->value < y->value ? -1 : 1;
+    const int order = (x->value > y->value) - (x->value < y->value);
+    const int nan = (x->value != x->value) - (y->value != y->value); /* above all numbers */
+    if (order || nan)
+        return order + nan;
     return x->index < y->index ? -1 : 1;
 }
 
@@ -141,7 +154,7 @@ static void mix_abnar(float *a, size_t t, size_t p, struct ranked *ranked)
             sum += (double)row[j];
         }
         for (size_t j = 0; j < t; j++)
-            row[j] = sum > 0 ? (float)((double)row[j] / sum) : 0;
+            row[j] = sum != 0 ? (float)((double)row[j] / sum) : 0;
     }
 }
 

@@ -215,9 +215,9 @@ static json_t *model_json(const struct state *state, const float *logits)
 {
     const struct vit_config *config = &state->vit.config;
     json_t *target = logits ? target_json(state, logits) : json_null();
-    return json_pack("{s:s, s:i, s:b, s:[i,i], s:[i,i], s:i, s:i, s:s, s:o}", "model",
+    return json_pack("{s:s, s:i, s:b, s:i, s:[i,i], s:[i,i], s:i, s:i, s:s, s:o}", "model",
         state->vit.model.name, "prefix", (int)config->prefix, "distilled", config->distilled,
-        "patch", (int)config->patch_rows, (int)config->patch_columns, "grid",
+        "registers", (int)config->registers, "patch", (int)config->patch_rows, (int)config->patch_columns, "grid",
         (int)(state->height / config->patch_rows), (int)(state->width / config->patch_columns),
         "layers", (int)config->layers, "heads", (int)config->heads, "readout",
         config->mean ? "mean" : "cls", "target", target);
@@ -316,7 +316,10 @@ static int process_samples(
         threads_run(run->threads, count, fit_task, &fitting);
     for (size_t i = 0; i < count && status == 0; i++) {
         if (fitting.status[i] < 0) {
-            status = run_reject(run, samples[i], fitting.status[i], &fitting.errors[i]);
+            /* Only the first sample ends a run, whatever the size of its batch. */
+            const int kind = i > 0 && fitting.status[i] == BAD_USAGE ? BAD_SAMPLE
+                                                                     : fitting.status[i];
+            status = run_reject(run, samples[i], kind, &fitting.errors[i]);
             if (status < 0)
                 *error = fitting.errors[i];
             continue;
