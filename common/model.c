@@ -30,53 +30,67 @@ static bool ends_with(const char *text, const char *ending)
     return length > size && strcmp(text + length - size, ending) == 0;
 }
 
-/* DIRECTORY/NAME or DIRECTORY/NAME.safetensors into path, where there is one. */
-static bool look_in(const char *directory, size_t length, const char *name, char *path)
+/* DIRECTORY/NAME into path; empty, so that nothing is there, where it is too long. */
+static void join_path(char path[PATH_ROOM], const char *directory, const char *name)
 {
-    snprintf(path, PATH_ROOM, "%.*s/%s.safetensors", (int)length, directory, name);
+    if (snprintf(path, PATH_ROOM, "%s/%s", directory, name) >= PATH_ROOM)
+        *path = '\0';
+}
+
+/* DIRECTORY/NAME or DIRECTORY/NAME.safetensors into path, where there is one. */
+static bool look_in(const char *directory, const char *name, char path[PATH_ROOM])
+{
+    char file[PATH_ROOM];
+    *path = '\0';
+    if (snprintf(file, sizeof file, "%s.safetensors", name) < PATH_ROOM)
+        join_path(path, directory, file);
     if (is_file(path))
         return true;
-    snprintf(path, PATH_ROOM, "%.*s/%s", (int)length, directory, name);
+    join_path(path, directory, name);
     return is_directory(path) || is_file(path);
 }
 
 /* The models that come with saccade: above the program in a checkout, under share when
  * installed. */
-static bool look_at_home(const char *name, char *path)
+static bool look_at_home(const char *name, char path[PATH_ROOM])
 {
     static const char *const places[] = { "pipelines/models", "share/saccade/models" };
-    char program[PATH_ROOM], directory[PATH_ROOM + 32];
+    char program[PATH_ROOM], directory[PATH_ROOM];
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
     for (char *slash; (slash = strrchr(program, '/')) != NULL;) {
         *slash = '\0';
         for (size_t i = 0; i < 2; i++) {
-            snprintf(directory, sizeof directory, "%s/%s", program, places[i]);
-            if (look_in(directory, strlen(directory), name, path))
+            join_path(directory, program, places[i]);
+            if (look_in(directory, name, path))
                 return true;
         }
     }
     return false;
 }
 
-static int find(const char *name, char *path, struct error *error)
+/* In the directories of $SACCADE_MODELS. */
+static bool look_in_places(const char *places, const char *name, char path[PATH_ROOM])
+{
+    char *copy = strdup(places), *rest = copy;
+    bool found = false;
+    for (const char *place; !found && (place = strsep(&rest, ":"));)
+        found = *place && look_in(place, name, path);
+    free(copy);
+    return found;
+}
+
+static int find(const char *name, char path[PATH_ROOM], struct error *error)
 {
     const char *places = getenv("SACCADE_MODELS");
-    snprintf(path, PATH_ROOM, "%s", name);
-    if (is_directory(path) || is_file(path))
+    if (snprintf(path, PATH_ROOM, "%s", name) < PATH_ROOM
+        && (is_directory(path) || is_file(path)))
         return 0;
-    if (!strchr(name, '/')) {
-        for (const char *at = places ? places : ""; *at;) {
-            const size_t length = strcspn(at, ":");
-            if (length > 0 && look_in(at, length, name, path))
-                return 0;
-            at += length + (at[length] == ':');
-        }
-        if (look_at_home(name, path))
-            return 0;
-    }
+    if (*name && !strchr(name, '/')
+        && ((places && look_in_places(places, name, path)) || look_at_home(name, path)))
+        return 0;
     return fail(error, BAD_SYSTEM,
-        "%s: no such model: give a .safetensors file, a directory with one, or a name in "
+        "%.300s: no such model: give a .safetensors file, a directory with one, or a name in "
         "$SACCADE_MODELS%s%s%s",
         name, places ? " (" : "", places ? places : "", places ? ")" : "");
 }
@@ -106,7 +120,7 @@ static int read_beside(struct model *model, const char *directory, const char *n
     json_t **json = config ? &model->config : &model->preprocessor;
     if (*json)
         return 0;
-    snprintf(path, sizeof path, "%s/%s", directory, name);
+    join_path(path, directory, name);
     if (!is_file(path))
         return 0;
     snprintf(model->sources[config ? 0 : 1], sizeof model->sources[0], "%.500s", name);
@@ -130,7 +144,7 @@ static int read_labels(struct model *model, const char *directory, struct error 
     char path[PATH_ROOM];
     unsigned char *bytes;
     size_t size;
-    snprintf(path, sizeof path, "%s/labels.tsv", directory);
+    join_path(path, directory, "labels.tsv");
     if (!is_file(path))
         return 0;
     int status = file_read(path, JSON_LIMIT, &bytes, &size, error);
@@ -158,7 +172,7 @@ static int open_shards(
     char path[PATH_ROOM];
     json_t *json = NULL, *file;
     const char *tensor, *last = "";
-    snprintf(path, sizeof path, "%s/%s", directory, index);
+    join_path(path, directory, index);
     int status = read_json(path, &json, error);
     const json_t *map = json_object_get(json, "weight_map");
     const size_t count = json_object_size(map);
@@ -177,7 +191,7 @@ static int open_shards(
         qsort(files, n, sizeof *files, by_name);
     for (size_t i = 0; i < n && status == 0; last = json_string_value(files[i++]))
         if (strcmp(json_string_value(files[i]), last) != 0) {
-            snprintf(path, sizeof path, "%s/%s", directory, json_string_value(files[i]));
+            join_path(path, directory, json_string_value(files[i]));
             status = safetensors_add(&model->tensors, path, error);
         }
     if (status == 0 && model->tensors.count != count)
@@ -224,12 +238,12 @@ static int open_directory(struct model *model, const char *directory, struct err
 {
     char path[PATH_ROOM];
     const char *index = "model.safetensors.index.json";
-    snprintf(path, sizeof path, "%s/%s", directory, index);
+    join_path(path, directory, index);
     int status;
     if (is_file(path)) {
         status = open_shards(model, directory, index, error);
     } else {
-        snprintf(path, sizeof path, "%s/model.safetensors", directory);
+        join_path(path, directory, "model.safetensors");
         status = is_file(path) ? safetensors_add(&model->tensors, path, error)
                                : fail(error, BAD_SYSTEM,
                                      "%s: has no model.safetensors and no %s", directory, index);
@@ -264,7 +278,8 @@ static int open_file(struct model *model, const char *path, struct error *error)
         slash ? path : ".");
     snprintf(base, sizeof base, "%s", slash ? slash + 1 : path);
     if (!ends_with(base, ".safetensors"))
-        return fail(error, BAD_INPUT, "%s: not a .safetensors file", path);
+        return fail(error, BAD_USAGE,
+            "%s: only .safetensors checkpoints are read: save its state dict as one", path);
     base[strlen(base) - strlen(".safetensors")] = '\0';
     snprintf(config, sizeof config, "%s.json", base);
     int status = safetensors_add(&model->tensors, path, error);

@@ -87,7 +87,7 @@ int run_reject(struct run *run, struct sample *sample, int kind, struct error *e
 {
     if (kind >= 0)
         return 0;
-    if (kind < BAD_USAGE || (kind == BAD_USAGE && run->good == 0 && run->counts.bad == 0)) {
+    if (kind < BAD_USAGE || (kind == BAD_USAGE && sample == run->first)) {
         struct error why = *error;
         return fail(error, kind, "%.200s: %.800s", sample->key, why.text);
     }
@@ -97,7 +97,8 @@ int run_reject(struct run *run, struct sample *sample, int kind, struct error *e
     return sample_spoil(sample, run->stage->name, why.text, error);
 }
 
-/* Samples read and not yet written, in order. */
+/* Samples read and not yet written, in order. No more than a batch of them keep the buffers of
+ * big tensors, however many bad ones and members of the stream are between. */
 struct queue {
     struct sample *samples;
     struct sample **work; /* those of them that the stage shall see */
@@ -139,8 +140,8 @@ static int process_work(struct run *run, struct queue *queue, struct error *erro
     for (size_t i = 0; i < queue->work_count && status == 0; i++) {
         run->counts.samples += !queue->work[i]->omitted;
         run->counts.bad += queue->work[i]->bad;
-        run->good += !queue->work[i]->bad;
     }
+    run->first = NULL;
     return status;
 }
 
@@ -159,6 +160,8 @@ static int queue_flush(struct run *run, struct queue *queue, struct error *error
     int status = process_work(run, queue, error);
     for (size_t i = 0; i < queue->count && status == 0; i++)
         status = put_sample(run, &queue->samples[i], error);
+    for (size_t i = queue->batch; i < queue->count; i++)
+        sample_free(&queue->samples[i]);
     queue->count = queue->work_count = 0;
     if (status == 0 && (run->flags & STAGE_TEXT)) /* rows as they come, and before a failure */
         status = output_flush(run->output, error);
@@ -175,9 +178,15 @@ static int queue_item(struct run *run, struct queue *queue, struct error *error)
 {
     const struct stage *stage = run->stage;
     struct sample *sample = &queue->samples[queue->count++];
-    if (strcmp(sample->key, STREAM_KEY) == 0)
+    const bool of_stream = strcmp(sample->key, STREAM_KEY) == 0;
+    if (of_stream || sample->bad)
+        sample_trim(sample);
+    if (of_stream)
         return stage->note ? stage->note(run, sample->members[0].suffix, sample->members, error)
                            : 0;
+    if (!run->began && !sample->bad)
+        run->first = sample;
+    run->began = true;
     if (!sample->bad) {
         queue->work[queue->work_count++] = sample;
         return 0;

@@ -49,7 +49,8 @@ struct run {
     json_t *args;                 /* recorded options */
     json_t *chain;                /* of programs, with this one: what the head says */
     struct stream_counts counts;  /* of samples that came by */
-    size_t good;                  /* of them, done without fault */
+    bool began;                   /* a sample came */
+    const struct sample *first;   /* the first one until it is done, where it came good */
 };
 
 struct stage {

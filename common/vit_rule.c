@@ -83,8 +83,11 @@ static void set_size(struct vit_config *config, uint32_t width, uint32_t height)
 {
     config->rule.width = width;
     config->rule.height = height;
-    config->rule.resize_width = (uint32_t)floor(width / config->crop);
-    config->rule.resize_height = (uint32_t)floor(height / config->crop);
+    /* timm takes the floor; the others state both sizes, and crop is their ratio. */
+    const bool timm = config->rule.flavour == VIEW_TIMM;
+    const double w = width / config->crop, h = height / config->crop;
+    config->rule.resize_width = (uint32_t)(timm ? floor(w) : rint(w));
+    config->rule.resize_height = (uint32_t)(timm ? floor(h) : rint(h));
 }
 
 /* timm's pretrained_cfg, or the top of an older config.json. */
@@ -233,9 +236,13 @@ int vit_infer_rule(struct vit *vit, struct error *error)
     const bool timm = strncmp(config->family, "hf-", 3) != 0;
     const json_t *cfg = json_object_get(model->config, "pretrained_cfg");
     int status = 0;
-    if (strcmp(config->family, "torchvision") == 0 && width != 224) {
-        config->crop = 1.0; /* the published weights for other sizes */
-        config->rule.filter = FILTER_BICUBIC;
+    if (strcmp(config->family, "torchvision") == 0) {
+        if (width != 224) { /* the published weights for other sizes */
+            config->crop = 1.0;
+            config->rule.filter = FILTER_BICUBIC;
+        } else if (config->dim == 1024 && config->patch_rows == 16) {
+            config->crop = 224.0 / 242; /* ViT_L_16_Weights.IMAGENET1K_V1 */
+        }
     }
     if (timm && model->config) {
         status = take_timm(config, cfg ? cfg : model->config, error);

@@ -16,6 +16,15 @@ void sample_free(struct sample *sample)
     *sample = (struct sample){ 0 };
 }
 
+void sample_trim(struct sample *sample)
+{
+    for (size_t i = sample->count; i < sample->slots; i++) {
+        free(sample->members[i].suffix);
+        free(sample->members[i].bytes);
+        sample->members[i] = (struct member){ 0 };
+    }
+}
+
 static int replace_text(char **to, const char *text, struct error *error)
 {
     char *copy = strdup(text);

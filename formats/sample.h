@@ -33,6 +33,9 @@ struct sample {
 
 void sample_free(struct sample *sample);
 
+/* Gives back the buffers that the sample keeps for later. */
+void sample_trim(struct sample *sample);
+
 /* Empties the sample and gives it a new key. */
 int sample_begin(struct sample *sample, const char *key, struct error *error);
 

@@ -10,7 +10,7 @@ set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$ROOT"
 
-parts=(golden interop man)
+parts=(golden stages interop man)
 if [[ ${1-} == --shared ]]; then
     shift
     [[ ! -e tests/shared.sh ]] || parts+=(shared)
@@ -22,7 +22,7 @@ results=$SCRATCH/results
 # run_suite BINARY: Check's own count, or one failure where it says nothing.
 run_suite() {
     local name=${1##*/} log=$SCRATCH/log status line
-    { "$1" >"$log" 2>&1; } 2>/dev/null
+    { timeout -k 5 900 "$1" >"$log" 2>&1; } 2>/dev/null
     status=$?
     line=$(grep -aE '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+$' "$log" | tail -n 1)
     if [[ ! $line ]]; then
