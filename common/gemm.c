@@ -12,7 +12,7 @@ const char *gemm_start(void)
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     if (wide && !__builtin_cpu_is("amd"))
-        setenv("BLIS_ARCH_TYPE", "0", 0); /* BLIS_ARCH_SKX: 0.9 takes numbers only */
+        setenv("BLIS_ARCH_TYPE", "skx", 0); /* 0.9 takes numbers only, reads this as 0: skx */
 #endif
     bli_init();
     return bli_arch_string(bli_arch_query_id());
@@ -21,10 +21,9 @@ const char *gemm_start(void)
 void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
     float keep, float *c, size_t c_stride)
 {
-    rntm_t runtime;
+    rntm_t runtime = BLIS_RNTM_INITIALIZER;
     if (m == 0 || n == 0)
         return;
-    bli_rntm_init(&runtime);
     bli_rntm_set_num_threads(1, &runtime);
     /* BLIS's path for small products doesn't pack, and where the rows of the right factor lie
      * apart (weights as PyTorch stores them) it runs at half the speed of the packing one. */

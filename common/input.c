@@ -139,7 +139,7 @@ static int make(struct sample *sample, const struct view_rule *rule, struct reco
 {
     const struct member *member = sample_picture(sample);
     if (!member)
-        return fail(error, BAD_USAGE, "has no picture: run preprocess on pictures");
+        return fail(error, BAD_USAGE, "has no picture");
     const size_t shape[3] = { 3, rule->height, rule->width };
     struct picture picture;
     struct view view;
@@ -183,8 +183,8 @@ static bool get_sides(const json_t *json, const char *key, uint32_t *width, uint
     const json_t *sides = json_object_get(json, key);
     const json_int_t w = json_integer_value(json_array_get(sides, 0));
     const json_int_t h = json_integer_value(json_array_get(sides, 1));
-    if (json_array_size(sides) != 2 || w < 1 || h < 1 || w > VIEW_MAX_RESIZE ||
-        h > VIEW_MAX_RESIZE)
+    if (json_array_size(sides) != 2 || w < 1 || h < 1 || w > VIEW_MAX_RESIZE
+        || h > VIEW_MAX_RESIZE)
         return false;
     *width = (uint32_t)w;
     *height = (uint32_t)h;
@@ -226,10 +226,10 @@ static unsigned get_set(const json_t *json)
     unsigned set = 0;
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(json, "set"), i,
-        item) for (size_t n = 0; json_is_string(item) && n < SET_NAMES;
-                   n++) if (strcmp(json_string_value(item), set_names[n].name) == 0) set |=
-        set_names[n].bit;
+    json_array_foreach (json_object_get(json, "set"), i, item)
+        for (size_t n = 0; json_is_string(item) && n < SET_NAMES; n++)
+            if (strcmp(json_string_value(item), set_names[n].name) == 0)
+                set |= set_names[n].bit;
     return set;
 }
 
@@ -287,10 +287,9 @@ static bool same_colour(const float a[3], const float b[3])
 
 static bool same_rule(const struct view_rule *a, const struct view_rule *b)
 {
-    return a->width == b->width && a->height == b->height &&
-           a->resize_width == b->resize_width && a->resize_height == b->resize_height &&
-           a->fit == b->fit && a->filter == b->filter && same_colour(a->mean, b->mean) &&
-           same_colour(a->std, b->std);
+    return a->width == b->width && a->height == b->height && a->resize_width == b->resize_width
+           && a->resize_height == b->resize_height && a->fit == b->fit && a->filter == b->filter
+           && same_colour(a->mean, b->mean) && same_colour(a->std, b->std);
 }
 
 /* Whether the input that is there will do. */

@@ -38,13 +38,6 @@ static int name_length(const struct map *map)
     return query ? (int)(query - map->name) : (int)strlen(map->name);
 }
 
-void map_quantity(const struct map *map, char *text, size_t size)
-{
-    const char *method = text_of(map->info, "method");
-    snprintf(text, size, "%.*s", method ? (int)strlen(method) : name_length(map),
-        method ? method : map->name);
-}
-
 /* Words that a stranger knows for a method that goes by another name. */
 static const char *method_words(const char *method)
 {
@@ -56,6 +49,13 @@ static const char *method_words(const char *method)
         if (strcmp(method, words[i][0]) == 0)
             return words[i][1];
     return method;
+}
+
+void map_quantity(const struct map *map, char *text, size_t size)
+{
+    const char *method = text_of(map->info, "method");
+    snprintf(text, size, "%.*s", method ? (int)size : name_length(map),
+        method ? method_words(method) : map->name);
 }
 
 /* That of attention is its layer and head; a map named by --as has its method behind. */

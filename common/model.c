@@ -288,6 +288,7 @@ static int open_file(struct model *model, const char *path, struct error *error)
     if (status == 0)
         status = read_metadata(model, error);
     if (status == 0 && count_checkpoints(directory) == 1) {
+        model->beside = !model->config;
         status = read_beside(model, directory, "config.json", true, error);
         if (status == 0)
             status = read_beside(model, directory, "preprocessor_config.json", false, error);

@@ -11,6 +11,7 @@ struct model {
     json_t *config;         /* the configuration, or NULL */
     json_t *preprocessor;   /* preprocessor_config.json, or NULL */
     const char *config_source, *preprocessor_source; /* for --info; owned */
+    bool beside; /* the configuration is the directory's and counts only where shapes agree */
     char *path;             /* of the checkpoint, for messages */
     char *name;             /* NAME:CRC */
     json_t *labels;         /* array of class names from a labels.tsv beside it, or NULL */

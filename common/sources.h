@@ -33,7 +33,7 @@ int sources_programs(struct sources *sources, const json_t **programs, struct er
  * The next sample: as stream_read, or a picture with its bytes untouched, in a member named by
  * the file's extension where that is a picture's, else by content. Raw PNM pictures (P4, P5,
  * P6) back to back are a sample each, 00000000 and on, below the file's key where there is one;
- * a single one is a picture like others. A file named *.tar is a shard whatever it holds.
+ * a single one is a picture like others. A file named *.tar that holds no picture is a shard.
  *
  * BAD_SAMPLE: the sample has a key and no members: a file that can't be opened or read, holds
  * no picture or more than a GiB; the next can be asked for. BAD_INPUT: as stream_read, or

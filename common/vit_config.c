@@ -66,6 +66,45 @@ static const char *source(const struct inference *in, const char *key, char room
     return room;
 }
 
+/* Whether what a configuration says of the width and the blocks is so; what it leaves out is. */
+static bool shapes_agree(const struct inference *in, const json_t *config)
+{
+    static const char *const widths[] = { "hidden_size", "num_features", "embed_dim" };
+    static const char *const depths[] = { "num_hidden_layers", "depth" };
+    const struct tensor *patch = in->found->global[PATCH_WEIGHT];
+    bool agree = true;
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *width = json_object_get(config, widths[i]);
+        agree &= !json_is_integer(width) || !patch || patch->rank < 1
+            || json_integer_value(width) == (json_int_t)patch->shape[0];
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *depth = json_object_get(config, depths[i]);
+        agree &= !json_is_integer(depth)
+            || json_integer_value(depth) == (json_int_t)in->found->layers;
+    }
+    return agree;
+}
+
+/* A configuration of the directory's that speaks of another model is left out. */
+static int check_agreement(struct inference *in)
+{
+    struct model *model = &in->vit->model;
+    const json_t *vision = json_object_get(model->config, "vision_config");
+    if (shapes_agree(in, model->config) && shapes_agree(in, vision)
+        && shapes_agree(in, json_object_get(model->config, "model_args")))
+        return 0;
+    if (!model->beside)
+        return fail(in->error, BAD_USAGE, "%s is of a model of another width or depth",
+            model->config_source);
+    vit_note(in->config, "configuration", "it is of a model of another width or depth",
+        "%s is not taken", model->config_source);
+    json_decref(model->config);
+    json_decref(model->preprocessor);
+    model->config = model->preprocessor = NULL;
+    return 0;
+}
+
 static void choose_json(struct inference *in)
 {
     const json_t *config = in->vit->model.config;
@@ -540,6 +579,9 @@ int vit_configure(struct vit *vit, const struct vit_found *found,
     static int (*const steps[])(struct inference *) = { require, infer_family, infer_shapes,
         infer_heads, infer_prefix, infer_positions, infer_eps, infer_activation, infer_readout,
         check_readout, infer_classes };
+    const int agrees = check_agreement(&in);
+    if (agrees < 0)
+        return agrees;
     choose_json(&in);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         const int status = steps[i](&in);

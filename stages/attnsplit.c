@@ -12,7 +12,7 @@ enum fusion { FUSE_NONE, FUSE_MEAN, FUSE_MAX, FUSE_MIN, FUSE_STD };
 static const char *const fusions[] = { NULL, "mean", "max", "min", "std" };
 
 struct attnsplit_options {
-    const char *layers, *heads, *query;
+    const char *layers, *heads, *query, *as;
     struct layout_wish wish;
 };
 
@@ -30,6 +30,7 @@ static const struct option_row rows[] = {
         "whose attention: cls, dist, regN, mean, R:C (a patch), commas between, or all (default: "
         "what the head reads)",
         AT(query), 0, 0, false },
+    { 0, "as", OPTION_TEXT, "NAME", "name the maps NAME-lLL-hHH and so on", AT(as), 0, 0, false },
     { 0, "prefix", OPTION_TEXT, "N",
         "tokens before the patches, for arrays of your own model", AT(wish.prefix), 0, 0, false },
     { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0, 0,
@@ -62,6 +63,9 @@ static int open_attnsplit(struct run *run, struct error *error)
     for (int i = FUSE_MEAN; options.heads && i <= FUSE_STD; i++)
         if (strcmp(options.heads, fusions[i]) == 0)
             state->fusion = (enum fusion)i;
+    if (options.as && !map_name_is_legal(options.as))
+        return fail(error, BAD_USAGE, "--as %s: takes lower case letters, digits, _ + and -",
+            options.as);
     int status = layout_wish_check(&options.wish, error);
     if (status == 0)
         status = queries_check(options.query, error);
@@ -133,7 +137,7 @@ static int add_maps(const struct job *job, long head, struct error *error)
     const struct layout *layout = &job->attention->layout;
     const size_t patches = layout->rows * layout->columns;
     const char *fused = head < 0 ? fusions[job->state->fusion] : NULL;
-    char part[16], name[80];
+    char part[16], name[160];
     snprintf(part, sizeof part, "h%02ld", head);
     int status = 0;
     for (size_t q = 0; q < (job->together ? 1 : job->query_count) && status == 0; q++) {
@@ -141,7 +145,8 @@ static int add_maps(const struct job *job, long head, struct error *error)
         const struct map_about about = { .method = "attention", .layer = (int)job->layer,
             .head = (int)head, .head_fusion = fused, .query = query->name, .residual = -1 };
         float *values;
-        snprintf(name, sizeof name, "l%02zu-%s%s%s", job->layer, fused ? fused : part,
+        snprintf(name, sizeof name, "%.60s%sl%02zu-%s%s%s", options.as ? options.as : "",
+            options.as ? "-" : "", job->layer, fused ? fused : part,
             query->by_default ? "" : "-q", query->by_default ? "" : query->name);
         status = map_add(job->sample, name, &about, layout, job->together ? patches : 0, &values,
             error);

@@ -21,6 +21,8 @@ struct options {
     bool null, prefix_shard, pack;
 };
 
+#define WHY "__why__" /* a member for next_sample and make_sample alone */
+
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
@@ -94,17 +96,17 @@ static int parse_colour(const char *what, const char *text, double low, double h
 static int parse_wishes(
     const struct options *options, struct view_wishes *wishes, struct error *error)
 {
-    wishes->set = (options->size ? SET_SIZE : 0U) | (options->resize ? SET_RESIZE : 0U) |
-                  (options->crop_pct > 0 ? SET_CROP_PCT : 0U) |
-                  (options->filter >= 0 ? SET_FILTER : 0U) |
-                  (options->fit >= 0 ? SET_FIT : 0U) | (options->mean ? SET_MEAN : 0U) |
-                  (options->std ? SET_STD : 0U);
+    wishes->set = (options->size ? SET_SIZE : 0U) | (options->resize ? SET_RESIZE : 0U)
+                  | (options->crop_pct > 0 ? SET_CROP_PCT : 0U)
+                  | (options->filter >= 0 ? SET_FILTER : 0U)
+                  | (options->fit >= 0 ? SET_FIT : 0U) | (options->mean ? SET_MEAN : 0U)
+                  | (options->std ? SET_STD : 0U);
     wishes->resize = (uint32_t)options->resize;
     wishes->crop_pct = options->crop_pct;
     wishes->filter = (enum resample_filter)(options->filter >= 0 ? options->filter : 0);
     wishes->fit = (enum view_fit)(options->fit >= 0 ? options->fit : 0);
-    int status = options->size ? parse_size("--size", options->size, &wishes->width,
-                                     &wishes->height, error)
+    int status = options->size ? parse_size(
+                     "--size", options->size, &wishes->width, &wishes->height, error)
                                : 0;
     if (status == 0 && options->mean)
         status = parse_colour("--mean", options->mean, -1e3, 1e3, wishes->mean, error);
@@ -307,16 +309,17 @@ static int add_label(struct run *run, struct sample *sample, struct error *error
     return sample_add_text(sample, "cls", text, error);
 }
 
+/* A file that is no picture comes as a sample with a member that says why, and is rejected with
+ * the others of its batch: so messages too come in the samples' order. */
 static int next_sample(struct run *run, struct sample *sample, struct error *error)
 {
     const struct preprocess *preprocess = run->state;
     int status = sources_next(preprocess->sources, sample, error);
     if (status == BAD_SAMPLE) {
         const struct error why = *error;
-        run_warn(run, sample->key, "%s", why.text);
-        status = sample_spoil(sample, run->stage->name, why.text, error);
-    } else if (status == 1 && preprocess->labels && !sample->bad &&
-               strcmp(sample->key, STREAM_KEY) != 0) {
+        status = sample_add_text(sample, WHY, why.text, error);
+    } else if (status == 1 && preprocess->labels && !sample->bad
+               && strcmp(sample->key, STREAM_KEY) != 0) {
         status = add_label(run, sample, error);
     } else {
         return status;
@@ -336,18 +339,25 @@ static int pack_sample(struct sample *sample, struct error *error)
     return 0;
 }
 
-static void make_one(void *argument, size_t i, size_t worker)
+static int make_sample(const struct run *run, struct sample *sample, struct error *error)
 {
-    struct run *run = argument;
     const struct options *options = run->options;
     const struct preprocess *preprocess = run->state;
-    struct sample *sample = preprocess->samples[i];
-    struct error *error = &preprocess->errors[i];
+    const struct member *why = sample->arrived == 0 ? sample_find(sample, WHY) : NULL;
+    if (why)
+        return fail(error, BAD_SAMPLE, "%.*s", (int)why->size, (const char *)why->bytes);
+    if (options->pack)
+        return pack_sample(sample, error);
+    return input_make(
+        sample, &preprocess->model, &preprocess->wishes, options->max_pixels, error);
+}
+
+static void make_one(void *argument, size_t i, size_t worker)
+{
+    const struct run *run = argument;
+    const struct preprocess *preprocess = run->state;
     (void)worker;
-    preprocess->statuses[i] = options->pack
-                                  ? pack_sample(sample, error)
-                                  : input_make(sample, &preprocess->model, &preprocess->wishes,
-                                        options->max_pixels, error);
+    preprocess->statuses[i] = make_sample(run, preprocess->samples[i], &preprocess->errors[i]);
 }
 
 static int make_batch(

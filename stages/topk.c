@@ -65,7 +65,7 @@ static int get_logits(
         return fail(error, BAD_USAGE,
             sample_find(sample, "model.json")
                 ? "has no logits: they were dropped, or its model has no classifier"
-                : "has no logits: run vitfwd or resnetfwd");
+                : "has no logits: run vitfwd");
     int status = sample_floats(sample, "logits.npy", 1, logits, &topk->scratch, error);
     if (status == 0 && logits->count == 0)
         status = fail(error, BAD_SAMPLE, "logits.npy is of no classes");

@@ -29,8 +29,8 @@ say() { awk "BEGIN { printf \"$1\n\", $2 }"; }
 # The products alone, on as many threads: ms a picture at batch $1, by the better kernels.
 products() {
     local arch ms best=
-    for arch in -uBLIS_ARCH_TYPE BLIS_ARCH_TYPE=0; do # 0: skx, which needs AVX-512
-        [[ $arch != *=0 ]] || grep -q avx512f /proc/cpuinfo || continue
+    for arch in -uBLIS_ARCH_TYPE BLIS_ARCH_TYPE=skx; do # needs AVX-512
+        [[ $arch != *=skx ]] || grep -q avx512f /proc/cpuinfo || continue
         read -r ms _ < <(env "$arch" "$tools/bench_products" "$1" 197 768 3072 12 12 768 \
             "$(nproc)" 5)
         best=$(awk "BEGIN { print $ms < ${best:-1e9} ? $ms : ${best:-1e9} }")

@@ -1,4 +1,5 @@
-/* Damaged streams: cut at every byte, with every bit flipped, in odd pieces, with huge claims. */
+/* Damaged streams: cut at every byte, with every bit flipped, in odd pieces, with huge claims.
+ */
 #include "tests/streamtext.h"
 
 #include <pthread.h>
@@ -10,7 +11,8 @@ static struct bytes small_stream(void)
     struct summed stream = { 0 };
     char name[160], record[200];
     put_text(&stream.bytes, STREAM_KEY "/head",
-        "{\"format\":\"tensorstream\",\"version\":1,\"pg\":[{\"id\":\"a\",\"args\":[\"-x\"]}]}");
+        "{\"format\":\"tensorstream\",\"version\":1,\"pg\":[{\"id\":\"a\",\"args\":[\"-x\"]}]"
+        "}");
     put_summed(&stream, STREAM_KEY "/model", "{}", 2);
     put_summed(&stream, "a.cls", NULL, 0);
     put_summed(&stream, "a.jpg", "some bytes", 10);
@@ -242,9 +244,10 @@ START_TEST(huge_claims)
         ck_assert_int_eq(describe(bytes.data, bytes.size, false, &text), BAD_INPUT);
         getrusage(RUSAGE_SELF, &after);
         ck_assert_ptr_nonnull(strstr(text.at, member == 1 && claims[_i] > 1 << 24
-                ? "head or tail of more than 16 MB"
-                : "truncated: ends inside"));
-        ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16384); /* KiB; sanitizers want some */
+                                                  ? "head or tail of more than 16 MB"
+                                                  : "truncated: ends inside"));
+        ck_assert_int_lt(
+            after.ru_maxrss - before.ru_maxrss, 16384); /* KiB; sanitizers want some */
         free(text.at);
         bytes_free(&bytes);
     }

@@ -72,12 +72,16 @@ START_TEST(reads_layouts)
 }
 END_TEST
 
-static const struct layout plain = { 1, 14, 14, false, false };
-static const struct layout deit = { 2, 14, 14, true, false };
-static const struct layout registers = { 5, 3, 4, false, false };
-static const struct layout deit_registers = { 4, 3, 4, true, false };
-static const struct layout pooled = { 0, 2, 3, false, true };
-static const struct layout pooled_class = { 1, 2, 3, false, true };
+static const struct layout plain = { .prefix = 1, .rows = 14, .columns = 14 };
+static const struct layout deit = { .prefix = 2, .rows = 14, .columns = 14, .distilled = true };
+static const struct layout registers = { .prefix = 5, .rows = 3, .columns = 4 };
+static const struct layout deit_registers = {
+    .prefix = 4, .rows = 3, .columns = 4, .distilled = true
+};
+static const struct layout pooled = { .prefix = 0, .rows = 2, .columns = 3, .mean = true };
+static const struct layout pooled_class = {
+    .prefix = 1, .rows = 2, .columns = 3, .mean = true
+};
 
 /* "NAME:TOKEN" or "mean", with "*" where it is the default; "!" where it is refused; and
  * whether it has the form of queries. */
@@ -145,8 +149,8 @@ START_TEST(parses_queries)
     bool together = true;
     char text[200] = "";
     const char *expected = queries[_i].expected;
-    const int status = queries_parse(
-        queries[_i].text, queries[_i].layout, &found, &count, &together, &error);
+    const int status =
+        queries_parse(queries[_i].text, queries[_i].layout, &found, &count, &together, &error);
     ck_assert(!together);
     if (*expected == '!') {
         ck_assert_int_eq(status, BAD_USAGE);
@@ -159,8 +163,8 @@ START_TEST(parses_queries)
             const size_t length = strlen(text);
             const char *star = found[i].by_default ? "*" : "", *space = i ? " " : "";
             if (found[i].kind == QUERY_MEAN)
-                snprintf(text + length, sizeof text - length, "%s%s%s", space, found[i].name,
-                    star);
+                snprintf(
+                    text + length, sizeof text - length, "%s%s%s", space, found[i].name, star);
             else
                 snprintf(text + length, sizeof text - length, "%s%s:%zu%s", space,
                     found[i].name, found[i].token, star);
@@ -168,8 +172,7 @@ START_TEST(parses_queries)
         ck_assert_str_eq(text, expected);
         free(found);
     }
-    ck_assert_int_eq(
-        queries_check(queries[_i].text, &error), queries[_i].form ? 0 : BAD_USAGE);
+    ck_assert_int_eq(queries_check(queries[_i].text, &error), queries[_i].form ? 0 : BAD_USAGE);
 }
 END_TEST
 
@@ -206,7 +209,7 @@ START_TEST(knows_names)
 }
 END_TEST
 
-#define MODEL                                                                                  \
+#define MODEL \
     "{\"model\":\"m:1\",\"prefix\":1,\"grid\":[2,3],\"target\":{\"index\":7,\"name\":\"x\"}}"
 #define VIEW "{\"picture\":\"jpg\",\"size\":[640,480],\"box\":[80,0,560,480.5]}"
 
@@ -233,7 +236,7 @@ static const struct {
 
 START_TEST(adds_maps)
 {
-    const struct layout layout = { 1, 2, 3, false, false };
+    const struct layout layout = { .prefix = 1, .rows = 2, .columns = 3 };
     struct sample sample = { 0 };
     struct scratch scratch = { 0 };
     struct map map;
@@ -246,8 +249,8 @@ START_TEST(adds_maps)
             add_text(&sample, "model.json", abouts[_i].model);
         if (abouts[_i].view)
             add_text(&sample, "view.json", abouts[_i].view);
-        ck_assert_int_eq(map_add(&sample, "abnar-q01-02", &abouts[_i].about, &layout,
-                             count * 4, &values, &error),
+        ck_assert_int_eq(map_add(&sample, "abnar-q01-02", &abouts[_i].about, &layout, count * 4,
+                             &values, &error),
             0);
         for (size_t i = 0; i < (count ? 24 : 6); i++)
             values[i] = (float)i / 2;
@@ -271,8 +274,8 @@ START_TEST(adds_maps)
         ck_assert_double_eq(map.picture[0], map.has_box ? 640 : 0);
         map_release(&map);
         ck_assert_int_eq(map_next(&sample, &at, &map, &scratch, &error), 0);
-        ck_assert_int_eq(map_add(&sample, "abnar-q01-02", &abouts[_i].about, &layout, 0,
-                             &values, &error),
+        ck_assert_int_eq(
+            map_add(&sample, "abnar-q01-02", &abouts[_i].about, &layout, 0, &values, &error),
             BAD_SAMPLE);
         ck_assert_str_eq(error.text, "map.abnar-q01-02 exists: name this one with --as");
     }
@@ -343,9 +346,9 @@ START_TEST(walks_maps)
     begin(&sample);
     memset(long_suffix + 4, 'n', 200);
     strcpy(long_suffix + 204, ".npy");
-    add_text(&sample, "map..npy", "x");      /* has no name */
-    add_text(&sample, "map.x.json", "{}");   /* is no array */
-    add_text(&sample, "input.npy", "x");     /* is no map */
+    add_text(&sample, "map..npy", "x");    /* has no name */
+    add_text(&sample, "map.x.json", "{}"); /* is no array */
+    add_text(&sample, "input.npy", "x");   /* is no map */
     add_text(&sample, "map.broken.npy", "x");
     ck_assert_int_eq(sample_add_floats(&sample, "map.flat.npy", 1, flat, &values, &error), 0);
     ck_assert_int_eq(sample_add_floats(&sample, "map.none.npy", 2, none, &values, &error), 0);

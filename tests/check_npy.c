@@ -28,40 +28,26 @@ static unsigned char *load(const char *name, size_t *size)
     return bytes;
 }
 
+/* The first two letters are the type. */
 static const struct {
-    const char *name, *type;
+    const char *name;
     size_t rank, shape[NPY_MAX_RANK];
 } by_numpy[] = {
-#define PLAIN(type)                                                                            \
-    { type, type, 3, { 2, 3, 5 } },                                                            \
-    {                                                                                          \
-        type "-fortran", type, 3, { 2, 3, 5 }                                                  \
-    }
-#define WIDE(type)                                                                             \
-    PLAIN(type),                                                                               \
-    {                                                                                          \
-        type "-big", type, 3, { 2, 3, 5 }                                                      \
-    }
-    PLAIN("i1"),
-    PLAIN("u1"),
-    PLAIN("b1"),
-    WIDE("f2"),
-    WIDE("f4"),
-    WIDE("f8"),
-    WIDE("i2"),
-    WIDE("i4"),
-    WIDE("i8"),
-    WIDE("u2"),
-    WIDE("u4"),
-    { "f4-big-fortran", "f4", 3, { 2, 3, 5 } },
-    { "f4-v2", "f4", 3, { 2, 3, 5 } },
-    { "f4-v3", "f4", 3, { 2, 3, 5 } },
-    { "f4-rank0", "f4", 0, { 0 } },
-    { "f4-rank1", "f4", 1, { 7 } },
-    { "f4-rank1-fortran", "f4", 1, { 7 } },
-    { "f4-rank8", "f4", 8, { 1, 2, 1, 3, 1, 2, 1, 2 } },
-    { "f4-rank8-fortran", "f4", 8, { 1, 2, 1, 3, 1, 2, 1, 2 } },
-    { "f4-empty", "f4", 3, { 3, 0, 2 } },
+/* clang-format off */
+#define BYTES(type) { type, 3, { 2, 3, 5 } }, { type "-fortran", 3, { 2, 3, 5 } }
+#define WIDE(type) BYTES(type), { type "-big", 3, { 2, 3, 5 } }
+    BYTES("i1"), BYTES("u1"), BYTES("b1"), WIDE("f2"), WIDE("f4"), WIDE("f8"), WIDE("i2"),
+    WIDE("i4"), WIDE("i8"), WIDE("u2"), WIDE("u4"),
+    /* clang-format on */
+    { "f4-big-fortran", 3, { 2, 3, 5 } },
+    { "f4-v2", 3, { 2, 3, 5 } },
+    { "f4-v3", 3, { 2, 3, 5 } },
+    { "f4-rank0", 0, { 0 } },
+    { "f4-rank1", 1, { 7 } },
+    { "f4-rank1-fortran", 1, { 7 } },
+    { "f4-rank8", 8, { 1, 2, 1, 3, 1, 2, 1, 2 } },
+    { "f4-rank8-fortran", 8, { 1, 2, 1, 3, 1, 2, 1, 2 } },
+    { "f4-empty", 3, { 3, 0, 2 } },
 };
 
 START_TEST(reads_numpy)
@@ -73,7 +59,8 @@ START_TEST(reads_numpy)
     const float *floats;
     unsigned char *bytes = load(by_numpy[_i].name, &size);
     ck_assert_msg(npy_parse(bytes, size, &npy, &error) == 0, "%s", error.text);
-    ck_assert_str_eq(npy.type, by_numpy[_i].type);
+    ck_assert_int_eq(strncmp(npy.type, by_numpy[_i].name, 2), 0);
+    ck_assert_uint_eq(strlen(npy.type), 2);
     ck_assert_uint_eq(npy.rank, by_numpy[_i].rank);
     size_t count = 1;
     for (size_t i = 0; i < npy.rank; i++) {
@@ -214,8 +201,8 @@ START_TEST(parses_headers)
     memcpy(bytes + 10, headers[_i].header, length);
     const int status = npy_parse(bytes, size, &npy, &error);
     ck_assert_msg(status == headers[_i].status, "%s: %s", headers[_i].header, error.text);
-    ck_assert_msg(strstr(error.text, headers[_i].says), "%s: %s", headers[_i].header,
-        error.text);
+    ck_assert_msg(
+        strstr(error.text, headers[_i].says), "%s: %s", headers[_i].header, error.text);
     free(bytes);
 }
 END_TEST
@@ -286,8 +273,8 @@ START_TEST(writes)
         data[i] = (float)i;
     ck_assert_int_eq(bytes[head - 1], '\n');
     ck_assert_msg(npy_parse(bytes, size, &npy, &error) == 0, "%s", error.text);
-    ck_assert_ptr_nonnull(memmem(bytes, head, written[_i].shape_text,
-        strlen(written[_i].shape_text)));
+    ck_assert_ptr_nonnull(
+        memmem(bytes, head, written[_i].shape_text, strlen(written[_i].shape_text)));
     ck_assert_uint_eq(npy.rank, rank);
     ck_assert_mem_eq(npy.shape, shape, rank * sizeof *shape);
     ck_assert_int_eq(npy_floats(&npy, &floats, &scratch, &error), 0);
@@ -322,8 +309,8 @@ START_TEST(sizes_overflow)
         { (size_t)1 << 32, (size_t)1 << 32 }, { whole - 16, 1 } };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         ck_assert_uint_eq(npy_floats_size(2, shapes[i]), 0);
-    const size_t big[8] = { SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX,
-        SIZE_MAX };
+    const size_t big[8] = { SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX,
+        SIZE_MAX, SIZE_MAX };
     ck_assert_uint_eq(npy_header_size(8, big) % 64, 0);
     const size_t fits[2] = { 3, 7 };
     ck_assert_uint_eq(npy_floats_size(2, fits), npy_header_size(2, fits) + 84);

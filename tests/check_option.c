@@ -24,8 +24,9 @@ struct common {
 };
 
 static const struct option_row rows[] = {
-    { 'l', "layers", OPTION_TEXT, "LIST", "which layers to take, with a text so long that -h "
-                                          "has to put it on several lines",
+    { 'l', "layers", OPTION_TEXT, "LIST",
+        "which layers to take, with a text so long that -h "
+        "has to put it on several lines",
         offsetof(struct own, layers), 0, 0, false },
     { 'm', "model", OPTION_PATH, "MODEL", "which model", offsetof(struct own, model), 0, 0,
         false },
@@ -90,8 +91,7 @@ static const struct {
     { { "-m", "/" }, "-|/||0|0|0|0|-|0|0 : : [\"--model=\"]" },
     { { "-m", "" }, "-|||0|0|0|0|-|0|0 : : [\"--model=\"]" },
     { { "-m", "gr\374n" }, "-|gr\374n||0|0|0|0|-|0|0 : : [\"--model=?\"]" },
-    { { "--drop", "a", "--drop=b" },
-        "-|-|a,b,|0|0|0|0|-|0|0 : : [\"--drop=a\",\"--drop=b\"]" },
+    { { "--drop", "a", "--drop=b" }, "-|-|a,b,|0|0|0|0|-|0|0 : : [\"--drop=a\",\"--drop=b\"]" },
     { { "-n", "1" }, "-|-||1|0|0|0|-|0|0 : : [\"--count=1\"]" },
     { { "-n", "100" }, "-|-||100|0|0|0|-|0|0 : : [\"--count=100\"]" },
     { { "--fraction", "-0.5" }, "-|-||0|-0.5|0|0|-|0|0 : : [\"--fraction=-0.5\"]" },
@@ -115,7 +115,8 @@ static const struct {
     { { "--fraction", "2" }, "!--fraction 2: takes a number from -1 to 1" },
     { { "--fit", "cro" }, "!--fit cro: takes one of crop|squash|pad-all-around" },
     { { "--fit", "" }, "!--fit : takes one of crop|squash|pad-all-around" },
-    { { "--fit", "crop|squash" }, "!--fit crop|squash: takes one of crop|squash|pad-all-around" },
+    { { "--fit", "crop|squash" },
+        "!--fit crop|squash: takes one of crop|squash|pad-all-around" },
 };
 
 static void print_or_dash(FILE *file, const char *text)
@@ -190,8 +191,8 @@ START_TEST(parses_counts)
 {
     uint64_t value = 0;
     struct error error;
-    ck_assert_int_eq(parse_count("-n", counts[_i].text, counts[_i].low, counts[_i].high, &value,
-                         &error),
+    ck_assert_int_eq(
+        parse_count("-n", counts[_i].text, counts[_i].low, counts[_i].high, &value, &error),
         counts[_i].status);
     ck_assert_uint_eq(value, counts[_i].value);
 }
@@ -328,8 +329,7 @@ START_TEST(parses_lists)
             text[i] = wanted[i] ? '1' : '0';
         ck_assert_str_eq(text, lists[_i].wanted);
     }
-    ck_assert_int_eq(
-        check_list("-l", lists[_i].text, &error), lists[_i].form ? 0 : BAD_USAGE);
+    ck_assert_int_eq(check_list("-l", lists[_i].text, &error), lists[_i].form ? 0 : BAD_USAGE);
 }
 END_TEST
 

@@ -203,8 +203,8 @@ START_TEST(parses_pax)
     put_extended(&archive, 'x', pax_bodies[_i].body, strlen(pax_bodies[_i].body));
     put_text(&archive, "a", "1");
     walk(&archive, text, sizeof text);
-    ck_assert_msg(strcmp(text, pax_bodies[_i].expected) == 0, "%s: %s", pax_bodies[_i].body,
-        text);
+    ck_assert_msg(
+        strcmp(text, pax_bodies[_i].expected) == 0, "%s: %s", pax_bodies[_i].body, text);
     bytes_free(&archive);
 }
 END_TEST

@@ -79,8 +79,8 @@ START_TEST(refuses_twice)
     ck_assert_int_eq(sample_add(&sample, "jpg", 1, &member, &error), BAD_SAMPLE);
     ck_assert_str_eq(error.text, "jpg is there twice");
     ck_assert_int_eq(sample_add_text(&sample, "cls", "", &error), BAD_SAMPLE);
-    ck_assert_int_eq(sample_add_floats(&sample, "input.npy", 1, shape, &data, &error),
-        BAD_SAMPLE);
+    ck_assert_int_eq(
+        sample_add_floats(&sample, "input.npy", 1, shape, &data, &error), BAD_SAMPLE);
     ck_assert_int_eq(sample_add_json(&sample, "cls", json_object(), &error), BAD_SAMPLE);
     ck_assert_uint_eq(sample.count, 6);
     ck_assert_ptr_null(sample_find(&sample, "JPG"));
@@ -181,11 +181,11 @@ START_TEST(adds_and_reads_floats)
     ck_assert_uint_eq(floats.count, 12);
     ck_assert_mem_eq(floats.shape, shape, sizeof shape);
     ck_assert_ptr_eq(floats.data, data);
-    ck_assert_int_eq(sample_floats(&sample, "logits.npy", 3, &floats, &scratch, &error),
-        BAD_SAMPLE);
+    ck_assert_int_eq(
+        sample_floats(&sample, "logits.npy", 3, &floats, &scratch, &error), BAD_SAMPLE);
     ck_assert_str_eq(error.text, "logits.npy is f4[3,4], not of 3 dimensions");
-    ck_assert_int_eq(sample_floats(&sample, "none.npy", 2, &floats, &scratch, &error),
-        BAD_USAGE);
+    ck_assert_int_eq(
+        sample_floats(&sample, "none.npy", 2, &floats, &scratch, &error), BAD_USAGE);
     ck_assert_str_eq(error.text, "has no none.npy");
     ck_assert_int_eq(sample_floats(&sample, "cls", 2, &floats, &scratch, &error), BAD_SAMPLE);
     ck_assert_str_eq(error.text, "cls: npy: not a .npy array of version 1 to 3");

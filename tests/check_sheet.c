@@ -24,10 +24,11 @@ START_TEST(titles)
         { "l00-h00-q03-07", "{'method':'attention','layer':0,'head':0,'query':'03-07'}", 0, 0,
             "layer 0, head 0, from patch 3:7", "", "attention" },
         { "abnar-qreg1", "{'method':'abnar','layer':null,'head':null,'query':'reg1'}", 0, 0,
-            "attention rollout, from reg1", "", "abnar" },
+            "attention rollout, from reg1", "", "attention rollout" },
         { "abnar", "{'method':'abnar','query':'all'}", 6, 4, "attention rollout, from patch 1:1", "",
-            "abnar" },
-        { "abnar", "{'method':'abnar','query':'all'}", 5, 4, "attention rollout, query 4", "", "abnar" },
+            "attention rollout" },
+        { "abnar", "{'method':'abnar','query':'all'}", 5, 4, "attention rollout, query 4", "",
+            "attention rollout" },
         { "chefer",
             "{'method':'chefer','target':{'index':281,'name':'tabby, tabby cat','prob':0.826},"
             "'model':'a:b:c'}",
@@ -203,7 +204,7 @@ START_TEST(refuses)
     add(&sheet, &sample, "");
     begin(&sample, "bare", WIDTH, HEIGHT);
     ck_assert_int_eq(sheet_add(&sheet, &sample, true, &warning, &error), BAD_USAGE);
-    ck_assert_str_eq(error.text, "has no maps: run attnsplit, rollout or gradcam");
+    ck_assert_str_eq(error.text, "has no maps: run attnsplit or rollout");
     begin(&sample, "size", WIDTH + 1, HEIGHT);
     put(&sample, "abnar", -1, -1, "vit:1", 1);
     ck_assert_int_eq(sheet_add(&sheet, &sample, true, &warning, &error), BAD_SAMPLE);

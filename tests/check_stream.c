@@ -1,73 +1,5 @@
-/* Reading tensor streams and foreign shards: framing, keys, what is refused. */
+/* Reading tensor streams and foreign shards: framing, heads and tails, what is refused. */
 #include "tests/streamtext.h"
-
-#define STREAMS "tests/data/streams/"
-
-/* Shards by other writers, and a stream in the strict profile (tests/oracle/streams.py). */
-static const char *const shards[] = { "ustar", "gnu", "pax", "webdataset", "strict" };
-
-static void note_skip(void *argument, const char *name)
-{
-    say(argument, "skip\t%s\n", name);
-}
-
-START_TEST(reads_shards)
-{
-    char path[64], manifest[64];
-    struct text text = { 0 }, skipped = { 0 };
-    struct stream_reader *reader;
-    struct sample sample = { 0 };
-    struct error error;
-    say(&skipped, "%s", "");
-    snprintf(path, sizeof path, STREAMS "%s.tar", shards[_i]);
-    snprintf(manifest, sizeof manifest, STREAMS "%s.tsv", shards[_i]);
-    const char *const paths[] = { path };
-    ck_assert_int_eq(stream_open(&reader, paths, 1, &error), 0);
-    stream_on_skip(reader, note_skip, &skipped);
-    int status;
-    while ((status = stream_read(reader, &sample, &error)) > 0)
-        for (size_t i = 0; i < sample.count; i++) {
-            const struct member *member = &sample.members[i];
-            const unsigned long crc =
-                member->size ? crc32(0, member->bytes, (uInt)member->size) : 0;
-            say(&text, "%s\t%s\t%zu\t%08lx\n", sample.key, member->suffix, member->size, crc);
-        }
-    ck_assert_msg(status == 0, "%s", error.text);
-    struct bytes expected = load_bytes(manifest);
-    put(&expected, "", 1);
-    /* A member is read ahead, so that the order of the two kinds of lines is another. */
-    for (const char *line = (char *)expected.data, *a = text.at, *b = skipped.at; *line;) {
-        const size_t size = strcspn(line, "\n") + 1;
-        const char **at = strncmp(line, "skip\t", 5) == 0 ? &b : &a;
-        ck_assert_msg(strncmp(*at, line, size) == 0, "%.200s\n%.200s", line, *at);
-        *at += size;
-        line += size;
-        ck_assert(*line || (*a == '\0' && *b == '\0'));
-    }
-    bytes_free(&expected);
-    sample_free(&sample);
-    stream_close(reader);
-    free(text.at);
-    free(skipped.at);
-}
-END_TEST
-
-static const char *const refused[][2] = { { "symlink", "link" }, { "hardlink", "link" },
-    { "fifo", "device" }, { "device", "device" }, { "sparse", "sparse" },
-    { "sparse-pax", "sparse" } };
-
-START_TEST(refuses_members)
-{
-    char path[64];
-    struct text text = { 0 };
-    snprintf(path, sizeof path, STREAMS "refused/%s.tar", refused[_i][0]);
-    const char *const paths[] = { path };
-    ck_assert_int_eq(describe_paths(paths, 1, false, &text), BAD_INPUT);
-    ck_assert_ptr_nonnull(strstr(text.at, "refused"));
-    ck_assert_ptr_nonnull(strstr(text.at, refused[_i][1]));
-    free(text.at);
-}
-END_TEST
 
 static void nothing(struct summed *s)
 {
@@ -313,14 +245,14 @@ static void wrong_crc(struct summed *s)
     put_end(&s->bytes);
 }
 
-#define WRONG(name, samples, bad, members)                                                     \
-    static void name(struct summed *s)                                                         \
-    {                                                                                          \
-        put_head(s);                                                                           \
-        put_summed(s, "a.cls", "1", 1);                                                        \
-        put_summed(s, "b.__bad__", "{}", 2);                                                   \
-        put_tail(s, samples, bad, members);                                                    \
-        put_end(&s->bytes);                                                                    \
+#define WRONG(name, samples, bad, members)   \
+    static void name(struct summed *s)       \
+    {                                        \
+        put_head(s);                         \
+        put_summed(s, "a.cls", "1", 1);      \
+        put_summed(s, "b.__bad__", "{}", 2); \
+        put_tail(s, samples, bad, members);  \
+        put_end(&s->bytes);                  \
     }
 WRONG(right_counts, 2, 1, 2)
 WRONG(wrong_samples, 1, 1, 2)
@@ -328,13 +260,13 @@ WRONG(wrong_bad, 2, 0, 2)
 WRONG(wrong_members, 2, 1, 3)
 WRONG(negative_members, 2, 1, -2)
 
-#define HEADED(name, member)                                                                   \
-    static void name(struct summed *s)                                                         \
-    {                                                                                          \
-        put_head(s);                                                                           \
-        put_summed(s, member, "1", 1);                                                         \
-        put_tail(s, 1, 0, 1);                                                                  \
-        put_end(&s->bytes);                                                                    \
+#define HEADED(name, member)           \
+    static void name(struct summed *s) \
+    {                                  \
+        put_head(s);                   \
+        put_summed(s, member, "1", 1); \
+        put_tail(s, 1, 0, 1);          \
+        put_end(&s->bytes);            \
     }
 HEADED(dotless, "README")
 HEADED(no_key, "x/.cls")
@@ -361,11 +293,9 @@ static const struct {
     { foreign_no_end, "!T: truncated: has no end marker (two zero blocks)" },
     { foreign_half_end, "!T: truncated: one zero block at the end instead of two" },
     { foreign_padded, "a jpg:1,cls:2;b jpg:3;end" },
-    { foreign_odd_padding,
-        "a jpg:1,cls:2;!T: truncated: ends inside a member or its header" },
+    { foreign_odd_padding, "a jpg:1,cls:2;!T: truncated: ends inside a member or its header" },
     { zero_inside, "!T: corrupt: one zero block between members" },
-    { garbage_behind,
-        "a jpg:1,cls:2;!T: corrupt: not a tar header where one is due" },
+    { garbage_behind, "a jpg:1,cls:2;!T: corrupt: not a tar header where one is due" },
     { two_foreign, "a jpg:1,cls:2;b jpg:3;c jpg:1;end" },
     { same_key_over_archives,
         "a jpg:1;!T: key a returns: join shards with preprocess --prefix-shard" },
@@ -499,13 +429,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("stream");
-    TCase *shard = tcase_create("shards"), *framing = tcase_create("framing");
-    tcase_add_loop_test(shard, reads_shards, 0, sizeof shards / sizeof *shards);
-    tcase_add_loop_test(shard, refuses_members, 0, sizeof refused / sizeof *refused);
+    TCase *framing = tcase_create("framing");
     tcase_add_loop_test(framing, reads_framing, 0, sizeof streams / sizeof *streams);
     tcase_add_loop_test(framing, reads_heads, 0, sizeof heads / sizeof *heads);
     tcase_add_loop_test(framing, reads_tails, 0, sizeof tails / sizeof *tails);
-    suite_add_tcase(suite, shard);
     suite_add_tcase(suite, framing);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -88,8 +88,8 @@ static void base_256_large(struct bytes *b) /* 8 GiB */
 
 static void base_256_most(struct bytes *b)
 {
-    base_256(b, (const unsigned char[12]){ 0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255,
-                    255 });
+    base_256(
+        b, (const unsigned char[12]){ 0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255 });
 }
 
 static void base_256_over(struct bytes *b) /* 2^63 */
@@ -139,10 +139,10 @@ static void folder_alone(struct bytes *b)
     put_header(b, "d/", '5', 0);
 }
 
-#define LINK(name, type)                                                                       \
-    static void name(struct bytes *b)                                                          \
-    {                                                                                          \
-        put_header(b, "bad", type, 0);                                                         \
+#define LINK(name, type)               \
+    static void name(struct bytes *b)  \
+    {                                  \
+        put_header(b, "bad", type, 0); \
     }
 LINK(hard_link, '1')
 LINK(symbolic_link, '2')
@@ -170,10 +170,13 @@ static void nearly_zero(struct bytes *b)
     put(b, "\1", 1);
 }
 
-#define S100 "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"       \
-             "nnnnnnnnnnnnnnnnnnnn"
-#define S155 "ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp" \
-             "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
+#define S100                                                                           \
+    "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
+    "nnnnnnnnnnnnnnnnnnnn"
+#define S155                                                                                   \
+    "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp" \
+    "ppp"                                                                                      \
+    "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
 
 static const struct {
     void (*build)(struct bytes *);

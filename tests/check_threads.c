@@ -112,8 +112,8 @@ START_TEST(blocks_while_waiting)
     threads_run(threads, 400, nap, NULL);
     nanosleep(&(struct timespec){ .tv_nsec = 200 * 1000 * 1000 }, NULL);
     ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
-    const double used = (double)(after.tv_sec - before.tv_sec)
-        + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+    const double used =
+        (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
     ck_assert_double_lt(used, 0.1);
     threads_free(threads);
 }

@@ -39,9 +39,8 @@ static inline void put_summed(
 static inline void put_tail(struct summed *stream, int samples, int bad, int members)
 {
     char text[128];
-    snprintf(text, sizeof text,
-        "{\"samples\":%d,\"bad\":%d,\"members\":%d,\"crc32\":%lu}", samples, bad, members,
-        stream->crc);
+    snprintf(text, sizeof text, "{\"samples\":%d,\"bad\":%d,\"members\":%d,\"crc32\":%lu}",
+        samples, bad, members, stream->crc);
     put_text(&stream->bytes, STREAM_KEY "/tail", text);
 }
 

@@ -50,12 +50,12 @@ $ topk $DATA/streams/labelled.tar 2>/dev/null | awk -F'\t' '{ sum[$1] += $6 } EN
 # What has no logits.
 
 $ topk $DATA/streams/odd.tar
-topk: odd: has no logits: run vitfwd or resnetfwd
+topk: odd: has no logits: run vitfwd
 [exit 2]
 
 $ topk $DATA/streams/beside.tar
 key	rank	class	name	logit	prob	true	model
-topk: cat: has no logits: run vitfwd or resnetfwd
+topk: cat: has no logits: run vitfwd
 [exit 2]
 
 $ tensorcat --drop logits.npy $DATA/streams/labelled.tar 2>/dev/null | topk
@@ -115,7 +115,7 @@ topk: 4 samples, 4 bad
 # A foreign shard is no stream of ours, but has samples.
 
 $ topk $DATA/streams/webdataset.tar
-topk: x/00000: has no logits: run vitfwd or resnetfwd
+topk: x/00000: has no logits: run vitfwd
 [exit 2]
 
 # Nothing at all, and streams that are cut: at every block, and inside blocks.
