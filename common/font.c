@@ -130,7 +130,7 @@ static const char *read_number(const char *path, float *number)
 /* x and y move the whole path, in glyph units. */
 static void draw_path(struct tile *tile, const char *path, float x, float y)
 {
-    float from[2] = { 0, 0 }, middle[2], to[2];
+    float from[2] = { 0, 0 }, middle[2] = { 0, 0 }, to[2] = { 0, 0 };
     while (*path) {
         const char what = *path++;
         if (what == 'Q') {

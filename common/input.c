@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* view.json has what STREAM.md lists, and "resize", what the rule resized to, and "crop_pct",
- * null where no option said it: so that a later model's input honours both exactly. */
-
+/* The names that view.json's "set" has (tensorstream(5)). "resize" and "crop_pct" are recorded
+ * beside it, so that another model's input honours those options exactly too. */
 static const struct {
     unsigned bit;
     const char *name;

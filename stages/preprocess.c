@@ -7,7 +7,6 @@
 #include "common/vit.h"
 #include "formats/picture.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -118,12 +118,14 @@ def by_webdataset():
 
 
 def refused(name, info, data=b"", form=tarfile.GNU_FORMAT):
-    with tarfile.open(place("refused/" + name + ".tar"), "w", format=form) as tar:
+    path = place("refused/" + name + ".tar")
+    with tarfile.open(path, "w", format=form) as tar:
         good = tarfile.TarInfo("good.cls")
         good.size = 1
         tar.addfile(good, io.BytesIO(b"1"))
         info.size = len(data)
         tar.addfile(info, io.BytesIO(data))
+    os.truncate(path, tar.offset)  # without what fills it up to 10,240 bytes
 
 
 def refusals():
