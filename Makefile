@@ -31,8 +31,9 @@ COMMON = attention canvas classes colormap families figure figure_bar figure_pan
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
 	maptitle model option positions progress pump resample shards sheet sources stage threads \
 	upsample view vit_config vit_forward vit_load vit_rule walk
-SUITES = classes damage drawing families figure io key keylist layout npy option pax \
-	pictures pictures_hostile resample sample stream tar threads view write
+SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
+	model npy option pax pictures pictures_hostile resample safetensors sample shards sheet \
+	stream tar threads view write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

@@ -234,6 +234,19 @@ static int set_name(
     return text ? 0 : fail(error, BAD_USAGE, "%s: a model's name must be UTF-8", model->path);
 }
 
+/* A configuration in the safetensors' own metadata, as saccade's finetune writes it. */
+static int read_metadata(struct model *model, struct error *error)
+{
+    const char *text = json_string_value(json_object_get(model->tensors.metadata, "config"));
+    if (model->config || !text)
+        return 0;
+    model->config = json_loads(text, 0, NULL);
+    snprintf(model->sources[0], sizeof model->sources[0], "__metadata__");
+    return json_is_object(model->config)
+        ? 0
+        : fail(error, BAD_INPUT, "%s: config in __metadata__ is not a JSON object", model->path);
+}
+
 static int open_directory(struct model *model, const char *directory, struct error *error)
 {
     char path[PATH_ROOM];
@@ -251,23 +264,12 @@ static int open_directory(struct model *model, const char *directory, struct err
     if (status == 0)
         status = read_beside(model, directory, "config.json", true, error);
     if (status == 0)
+        status = read_metadata(model, error);
+    if (status == 0)
         status = read_beside(model, directory, "preprocessor_config.json", false, error);
     if (status == 0)
         status = read_labels(model, directory, error);
     return status < 0 ? status : set_name(model, directory, "model", error);
-}
-
-/* A configuration in the safetensors' own metadata, as saccade's finetune writes it. */
-static int read_metadata(struct model *model, struct error *error)
-{
-    const char *text = json_string_value(json_object_get(model->tensors.metadata, "config"));
-    if (model->config || !text)
-        return 0;
-    model->config = json_loads(text, 0, NULL);
-    snprintf(model->sources[0], sizeof model->sources[0], "__metadata__");
-    return json_is_object(model->config)
-        ? 0
-        : fail(error, BAD_INPUT, "%s: config in __metadata__ is not a JSON object", model->path);
 }
 
 static int open_file(struct model *model, const char *path, struct error *error)

@@ -23,7 +23,7 @@ struct model {
  * in $SACCADE_MODELS (colon-separated), then among the models that come with saccade. NULL: what
  * $variable names, then fallback among the latter. For a file X.safetensors the configuration is
  * X.json, then its __metadata__ (key "config"), then config.json beside it where X is the
- * directory's only checkpoint.
+ * directory's only checkpoint; for a directory config.json, then the metadata.
  *
  * NAME is the file's name without its ending; where that is the hub's generic one ("model"), the
  * directory's. CRC is the CRC-32, in hex, of the safetensors header (of all in order, if sharded).

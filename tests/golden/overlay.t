@@ -1,0 +1,66 @@
+# Figures of every format, told by their first bytes.
+
+$ cp $DATA/resample/gradient101x67.ppm $DATA/pictures/grey.jpg $DATA/pictures/cut.jpg .
+
+$ preprocess gradient101x67.ppm 2>/dev/null | vitfwd 2>/dev/null | rollout 2>/dev/null >map.tar
+
+$ overlay map.tar >map.png; head -c 4 map.png | tail -c 3
+overlay: 1 sample
+PNG
+[no newline]
+
+$ overlay --format ppm map.tar 2>/dev/null | head -c 2
+P6
+[no newline]
+
+$ overlay --format jpeg map.tar 2>/dev/null | head -c 3 | od -An -tx1
+ ff d8 ff
+
+$ overlay --format tiff map.tar 2>/dev/null | head -c 4 | od -An -tx1
+ 49 49 2a 00
+
+$ overlay map.tar 2>/dev/null | cmp - map.png
+
+# --raw: the numbers themselves, at the map's own grid, with the map's name.
+
+$ overlay --raw map.tar 2>/dev/null >map.tif; grep -c abnar map.tif
+1
+
+# A figure a sample; nothing that isn't a picture lies in the directory.
+
+$ preprocess gradient101x67.ppm grey.jpg cut.jpg 2>/dev/null | vitfwd 2>/dev/null | rollout 2>/dev/null | overlay -d figures
+overlay: 3 samples, 1 bad
+[exit 1]
+
+$ find figures -type f | sed 's|.*/||' | sort
+gradient101x67.png
+grey.png
+
+# What is no picture is no figure: an input that is cut makes none, nor does one without maps.
+
+$ head -c 20000 map.tar | overlay | wc -c
+overlay: standard input: truncated: ends inside gradient101x67.ppm
+0
+
+$ preprocess gradient101x67.ppm 2>/dev/null | overlay | wc -c
+overlay: gradient101x67: has no maps: run attnsplit or rollout
+0
+
+$ rollout map.tar 2>/dev/null | overlay; echo
+overlay: standard input: truncated: has a head and no tail
+
+
+# Options.
+
+$ overlay --cmap rainbow map.tar | cat
+overlay: --cmap rainbow: takes one of viridis|inferno|magma|turbo|grey|jet
+
+$ overlay --range 1 map.tar; overlay --alpha 2 map.tar; overlay --clip 60 map.tar
+overlay: --range 1: takes 2 numbers from -1e+38 to 1e+38 with ',' between them
+overlay: --alpha 2: takes a number from 0 to 1
+overlay: --clip 60: takes a number from 0 to 49
+[exit 2]
+
+$ overlay --width 16000 --columns 1 map.tar | wc -c
+overlay: a figure of 16000x10614 pixels is over the limit of 100000000: use a smaller --width
+0
