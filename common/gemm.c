@@ -67,17 +67,18 @@ static size_t share(size_t size, size_t parts, size_t multiple)
 
 /*
  * One picture (few rows): tiles of columns, as each packs its own part of the weights; several:
- * tiles of rows, so that a packed panel of weights serves many rows. Multiples of 96 fit the
- * register blocks of BLIS's kernels (6x16, 32x12, 14x32).
+ * tiles of about 800 rows and half or a quarter of the columns, a balance between packing the
+ * left factor and the right one again. Multiples of 96 fit the register blocks of BLIS's kernels
+ * (6x16, 32x12, 14x32).
  */
 void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument)
 {
     struct tiles t = { m, n, k, m, n, 1, a, b, c, c_stride, finish, argument };
-    if (m < 512)
-        t.columns = share(n, n < 1536 ? 4 : 8, 96);
-    else
-        t.rows = share(m, m / 384, 96);
+    const size_t parts = n < 1536 ? 2 : 4;
+    t.columns = share(n, m < 512 ? 2 * parts : parts, 96);
+    if (m >= 512)
+        t.rows = share(m, m < 1576 ? 2 : m / 788, 96);
     t.across = (n + t.columns - 1) / t.columns;
     threads_run(threads, t.across * ((m + t.rows - 1) / t.rows), tile, &t);
 }
