@@ -30,7 +30,7 @@ FORMATS = error gif io jpeg json key npy picture png pnm safetensors sample stre
 COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
 	maptitle model option positions progress pump resample shards sheet sources stage threads \
-	upsample view vit_config vit_forward vit_load vit_rule walk
+	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
 SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
 	model npy option pax pictures pictures_hostile resample safetensors sample shards sheet \
 	stream tar threads view write

@@ -193,16 +193,12 @@ static json_t *about_json(const struct sample *sample, const struct map_about *a
     json_t *target = about->class_specific ? json_object_get(model, "target") : NULL;
     json_t *head = about->head_fusion ? json_string(about->head_fusion)
                                       : number_or_null(about->head);
-    json_t *json = json_pack("{s:s, s:o, s:o, s:s?, s:o, s:b, s:O*, s:O*, s:[i,i], s:O*}",
+    json_t *json = json_pack("{s:s, s:o, s:o, s:s?, s:o, s:b, s:O?, s:O?, s:[i,i], s:O?}",
         "method", about->method, "layer", number_or_null(about->layer), "head", head, "query",
         about->query, "residual",
         about->residual < 0 ? json_null() : json_real(about->residual), "signed",
         about->is_signed, "target", target, "model", json_object_get(model, "model"), "grid",
         (int)layout->rows, (int)layout->columns, "view", view);
-    static const char *const due[] = { "target", "model", "view" };
-    for (size_t i = 0; json && i < 3; i++)
-        if (!json_object_get(json, due[i]))
-            json_object_set_new(json, due[i], json_null());
     json_decref(model);
     json_decref(view);
     return json;

@@ -1,5 +1,5 @@
 /* What a checkpoint's names, shapes and configuration say of the model, field by field. */
-#include "common/vit.h"
+#include "common/vit_infer.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
@@ -34,36 +34,32 @@ void vit_note(
     make_printable(to->why);
 }
 
-/* What is being worked out, and the parts of the configuration that speak of it. */
-struct inference {
-    struct vit *vit;
-    struct vit_config *config;
-    const struct vit_found *found;
-    const struct vit_wishes *wishes;
-    const json_t *json;      /* config.json, or its vision_config; NULL: none */
-    const json_t *arguments; /* timm's model_args */
-    const char *architecture; /* timm's, "" where unknown */
-    const char *type;         /* Hugging Face's model_type, or "" */
-    struct error *error;
-};
-
-static const struct tensor *block(const struct inference *in, size_t layer, int slot)
+const struct tensor *infer_block(const struct inference *in, size_t layer, int slot)
 {
     return in->found->blocks[layer][slot - GLOBAL_SLOTS];
 }
 
-static const char *text_or(const json_t *object, const char *key, const char *otherwise)
+const char *infer_text(const json_t *object, const char *key, const char *otherwise)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : otherwise;
 }
 
-/* "config.json KEY", for the evidence. */
-static const char *source(const struct inference *in, const char *key, char room[128])
+const char *infer_source(const struct inference *in, const char *key, char room[128])
 {
     snprintf(room, 128, "%s %s",
         in->vit->model.config_source ? in->vit->model.config_source : "no configuration", key);
     return room;
+}
+
+bool infer_named(const struct inference *in, const char *glob)
+{
+    return fnmatch(glob, in->architecture, 0) == 0;
+}
+
+bool infer_is_family(const struct inference *in, const char *glob)
+{
+    return fnmatch(glob, in->config->family, 0) == 0;
 }
 
 /* Whether what a configuration says of the width and the blocks is so; what it leaves out is. */
@@ -111,13 +107,8 @@ static void choose_json(struct inference *in)
     const json_t *vision = json_object_get(config, "vision_config");
     in->json = json_is_object(vision) ? vision : config;
     in->arguments = json_object_get(config, "model_args");
-    in->architecture = text_or(config, "architecture", "");
-    in->type = text_or(config, "model_type", "");
-}
-
-static bool named(const struct inference *in, const char *glob)
-{
-    return fnmatch(glob, in->architecture, 0) == 0;
+    in->architecture = infer_text(config, "architecture", "");
+    in->type = infer_text(config, "model_type", "");
 }
 
 /* Which of the families that share names. */
@@ -125,7 +116,7 @@ static int infer_family(struct inference *in)
 {
     struct vit_config *config = in->config;
     const struct vit_found *found = in->found;
-    const bool scaled = found->layers > 0 && block(in, 0, SCALE1);
+    const bool scaled = found->layers > 0 && infer_block(in, 0, SCALE1);
     const char *family = found->family, *why = "names of tensors";
     if (strcmp(family, "timm") == 0) {
         const bool bare = !in->vit->model.config;
@@ -153,16 +144,11 @@ static int infer_family(struct inference *in)
     if (*found->state)
         vit_note(config, "state", in->wishes->state ? "--state" : "of a training checkpoint",
             "%s", found->state);
-    if (named(in, "*_rpn_*"))
+    if (infer_named(in, "*_rpn_*"))
         return fail(in->error, BAD_USAGE,
             "%s: normalises behind its branches, not before them: not supported",
             in->architecture);
     return 0;
-}
-
-static bool is_family(const struct inference *in, const char *glob)
-{
-    return fnmatch(glob, in->config->family, 0) == 0;
 }
 
 static int infer_shapes(struct inference *in)
@@ -180,14 +166,14 @@ static int infer_shapes(struct inference *in)
     config->patch_rows = patch->shape[2];
     config->patch_columns = patch->shape[3];
     config->layers = in->found->layers;
-    if (config->layers == 0 || !block(in, 0, FC1_WEIGHT) || !block(in, 0, FC2_WEIGHT))
+    if (config->layers == 0 || !infer_block(in, 0, FC1_WEIGHT) || !infer_block(in, 0, FC2_WEIGHT))
         return fail(in->error, BAD_USAGE, "has no blocks with an MLP");
-    const struct tensor *fc1 = block(in, 0, FC1_WEIGHT), *fc2 = block(in, 0, FC2_WEIGHT);
+    const struct tensor *fc1 = infer_block(in, 0, FC1_WEIGHT), *fc2 = infer_block(in, 0, FC2_WEIGHT);
     if (fc1->rank != 2 || fc2->rank != 2 || fc2->shape[1] < 1 || fc2->shape[1] > MAX_DIM * 8u)
         return fail(in->error, BAD_USAGE, "%s and %s: take [hidden, dim] and [dim, hidden]",
             fc1->name, fc2->name);
     config->hidden = fc2->shape[1];
-    config->gated = block(in, 0, GATE_WEIGHT) || fc1->shape[0] == 2 * config->hidden;
+    config->gated = infer_block(in, 0, GATE_WEIGHT) || fc1->shape[0] == 2 * config->hidden;
     vit_note(config, "layers", "names of tensors", "%zu", config->layers);
     vit_note(config, "dim", patch->name, "%zu", config->dim);
     vit_note(config, "hidden", fc2->name, "%zu", config->hidden);
@@ -218,7 +204,7 @@ static size_t heads_by_architecture(const struct inference *in)
         { "test_vit*", 2 },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (named(in, known[i].glob))
+        if (infer_named(in, known[i].glob))
             return known[i].heads;
     return 0;
 }
@@ -227,7 +213,7 @@ static int infer_heads(struct inference *in)
 {
     struct vit_config *config = in->config;
     char room[128];
-    const struct tensor *q_norm = block(in, 0, Q_NORM_WEIGHT);
+    const struct tensor *q_norm = infer_block(in, 0, Q_NORM_WEIGHT);
     const json_int_t timm = json_integer_value(json_object_get(in->arguments, "num_heads"));
     const json_int_t face = json_integer_value(json_object_get(in->json, "num_attention_heads"));
     const char *why = "--num-heads";
@@ -235,9 +221,9 @@ static int infer_heads(struct inference *in)
     if (!heads && q_norm && q_norm->count > 0)
         heads = config->dim / q_norm->count, why = q_norm->name;
     if (!heads && timm > 0)
-        heads = (size_t)timm, why = source(in, "model_args.num_heads", room);
+        heads = (size_t)timm, why = infer_source(in, "model_args.num_heads", room);
     if (!heads && face > 0)
-        heads = (size_t)face, why = source(in, "num_attention_heads", room);
+        heads = (size_t)face, why = infer_source(in, "num_attention_heads", room);
     if (!heads && (heads = heads_by_architecture(in)) > 0)
         why = in->architecture;
     if (!heads && (heads = heads_by_width(config->dim)) > 0)
@@ -348,7 +334,7 @@ static int infer_positions(struct inference *in)
         size_t height, width;
         if (get_sides(says[i].value, says[i].first, &height, &width)
             && fits_grid(config, count, height / config->patch_rows, width / config->patch_columns))
-            why = source(in, says[i].name, room);
+            why = infer_source(in, says[i].name, room);
     }
     if (!why && fits_square(config, count))
         why = "the square that fits the number of positions";
@@ -359,203 +345,15 @@ static int infer_positions(struct inference *in)
             positions->name, count);
     vit_note(config, "grid", why, "%zux%zu", config->pos_columns, config->pos_rows);
     vit_note(config, "prefix positions", positions->name, "%zu", config->pos_prefix);
-    config->resize = is_family(in, "torchvision")                          ? RESIZE_CORNERS
-        : is_family(in, "dino") || (is_family(in, "dinov2") && !config->registers)
+    config->resize = infer_is_family(in, "torchvision")                          ? RESIZE_CORNERS
+        : infer_is_family(in, "dino") || (infer_is_family(in, "dinov2") && !config->registers)
                                                                            ? RESIZE_OFFSET
-        : is_family(in, "hf-dinov2-registers")                             ? RESIZE_ANTIALIAS
-        : is_family(in, "hf-*")                                            ? RESIZE_PLAIN
+        : infer_is_family(in, "hf-dinov2-registers")                             ? RESIZE_ANTIALIAS
+        : infer_is_family(in, "hf-*")                                            ? RESIZE_PLAIN
                                                                            : RESIZE_ANTIALIAS;
     static const char *const names[] = { "bicubic, antialias", "bicubic",
         "bicubic, scale + 0.1", "bicubic, corners aligned" };
     vit_note(config, "position resize", config->family, "%s", names[config->resize]);
-    return 0;
-}
-
-static int infer_eps(struct inference *in)
-{
-    struct vit_config *config = in->config;
-    char room[128];
-    const char *why = "default of the family";
-    const json_t *stated = json_object_get(in->json, "layer_norm_eps");
-    double eps = 1e-6;
-    if (is_family(in, "hf-*") && json_is_number(stated)) {
-        eps = json_number_value(stated);
-        why = source(in, "layer_norm_eps", room);
-    } else if (is_family(in, "hf-vit*") || is_family(in, "hf-deit")) {
-        eps = 1e-12;
-    } else if (is_family(in, "hf-clip")) {
-        eps = 1e-5;
-    } else if (is_family(in, "timm") && *in->architecture) {
-        const bool big = named(in, "*clip*") || named(in, "beit3_*") || named(in, "aimv2_*");
-        eps = big ? 1e-5 : 1e-6;
-        why = in->architecture;
-    } else if (is_family(in, "timm") && in->found->global[PRE_NORM_WEIGHT]) {
-        return fail(in->error, BAD_USAGE,
-            "a norm before the blocks as in CLIP, whose eps (1e-5) and GELU (exact or quick) "
-            "only the architecture tells: put {\"architecture\": "
-            "\"vit_base_patch16_clip_quickgelu_224\"} or the like into a JSON file beside it");
-    }
-    config->eps = (float)eps;
-    vit_note(config, "eps", why, "%g", eps);
-    return 0;
-}
-
-static bool activation_named(const char *name, enum activation *activation)
-{
-    static const struct {
-        const char *name;
-        enum activation activation;
-    } known[] = {
-        { "gelu", GELU_ERF },
-        { "gelu_python", GELU_ERF },
-        { "gelu_erf", GELU_ERF },
-        { "gelu_new", GELU_TANH },
-        { "gelu_fast", GELU_TANH },
-        { "gelu_tanh", GELU_TANH },
-        { "gelu_pytorch_tanh", GELU_TANH },
-        { "quick_gelu", GELU_QUICK },
-        { "silu", SILU },
-        { "swish", SILU },
-        { "relu", RELU },
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(name, known[i].name) == 0) {
-            *activation = known[i].activation;
-            return true;
-        }
-    return false;
-}
-
-/* timm's architectures whose GELU is not the exact one (vision_transformer.py, timm 1.0.31). */
-static enum activation timm_activation(const struct inference *in)
-{
-    if (named(in, "*quickgelu*"))
-        return GELU_QUICK;
-    const bool tanh = named(in, "*patch32*") || named(in, "*giantopt*")
-        || named(in, "*so400m_patch16*") || named(in, "vit_large_patch16_siglip_512")
-        || named(in, "vit_large_patch16_siglip_gap_512");
-    return named(in, "*siglip*") && tanh ? GELU_TANH : GELU_ERF;
-}
-
-static int infer_activation(struct inference *in)
-{
-    struct vit_config *config = in->config;
-    static const char *const names[] = { "gelu (exact)", "gelu (tanh)", "gelu (quick)", "silu",
-        "relu" };
-    char room[128];
-    const char *key = is_family(in, "timm") ? "act_layer" : "hidden_act";
-    const char *stated = text_or(is_family(in, "timm") ? in->arguments : in->json, key, NULL);
-    const char *why = source(in, key, room);
-    config->activation = GELU_ERF;
-    if (config->gated) {
-        config->activation = SILU;
-        why = "a gated MLP (SwiGLU) by its shapes";
-    } else if (stated) {
-        if (!activation_named(stated, &config->activation))
-            return fail(in->error, BAD_USAGE, "%s %s: an activation that is not known", key,
-                stated);
-    } else if (is_family(in, "timm") && *in->architecture) {
-        config->activation = timm_activation(in);
-        why = in->architecture;
-    } else {
-        config->activation = is_family(in, "hf-clip") ? GELU_QUICK
-            : is_family(in, "hf-siglip")              ? GELU_TANH
-                                                      : GELU_ERF;
-        why = "default of the family";
-    }
-    vit_note(config, "activation", why, "%s%s", names[config->activation],
-        config->gated ? ", gated" : "");
-    return 0;
-}
-
-/* What pools the tokens where the head reads more than shapes tell. */
-static int infer_timm_readout(struct inference *in, bool head)
-{
-    struct vit_config *config = in->config;
-    char room[128];
-    const json_t *json = in->vit->model.config;
-    const char *pool =
-        text_or(in->arguments, "global_pool", text_or(json, "global_pool", NULL));
-    const char *why = source(in, "global_pool", room);
-    if (!pool) {
-        pool = in->found->global[FC_NORM_WEIGHT] || !config->class_token ? "avg" : "token";
-        why = in->found->global[FC_NORM_WEIGHT] ? "fc_norm" : "tokens that it has";
-    }
-    const bool token = strcmp(pool, "token") == 0, average = strcmp(pool, "avg") == 0;
-    if (token && !config->class_token)
-        return fail(in->error, BAD_USAGE, "global_pool token, and no class token");
-    config->mean = !token;
-    if (in->found->attention_pool)
-        vit_note(config, "readout", "attn_pool", "none: attention pooling is not computed");
-    else if (!head)
-        vit_note(config, "readout", "no head", "none");
-    else if (!token && !average)
-        vit_note(config, "readout", why, "none: pooling %s is not computed", pool);
-    else {
-        config->readout = average ? READ_MEAN
-            : in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST
-                                                  : READ_CLASS;
-        vit_note(config, "readout", why, "%s", config->readout == READ_MEAN ? "mean of patches"
-                : config->readout == READ_CLASS_DIST ? "class and distillation token"
-                                                     : "class token");
-    }
-    return 0;
-}
-
-static int infer_readout(struct inference *in)
-{
-    struct vit_config *config = in->config;
-    const struct tensor *head = in->found->global[HEAD_WEIGHT];
-    config->final_norm = in->found->global[NORM_WEIGHT];
-    if (is_family(in, "timm") || is_family(in, "dino*"))
-        return infer_timm_readout(in, head);
-    config->mean = !config->class_token;
-    if (!head) {
-        vit_note(config, "readout", "no head", "none");
-        return 0;
-    }
-    const bool projects = is_family(in, "hf-clip") && strstr(head->name, "visual_projection");
-    if (is_family(in, "hf-siglip") || (is_family(in, "hf-clip") && !projects)) {
-        config->readout = READ_MEAN;
-        config->mean = true;
-        config->final_norm &= is_family(in, "hf-siglip");
-    } else if (is_family(in, "hf-dinov2*") && head->rank == 2
-        && head->shape[1] == 2 * config->dim) {
-        config->readout = READ_CLASS_AND_MEAN;
-    } else {
-        config->readout = in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST : READ_CLASS;
-    }
-    static const char *const names[] = { "none", "class token", "class and distillation token",
-        "mean of patches", "class token beside the mean of patches" };
-    vit_note(config, "readout", head->name, "%s", names[config->readout]);
-    return 0;
-}
-
-/* The tokens that the head reads must be there. */
-static int check_readout(struct inference *in)
-{
-    const struct vit_config *config = in->config;
-    const bool reads_class = config->readout != READ_NONE && config->readout != READ_MEAN;
-    if (reads_class && !config->class_token)
-        return fail(in->error, BAD_USAGE, "its head reads a class token, and it has none");
-    if (config->readout == READ_CLASS_DIST && !config->distilled)
-        return fail(in->error, BAD_USAGE,
-            "has a head for a distillation token, and no such token");
-    return 0;
-}
-
-static int infer_classes(struct inference *in)
-{
-    struct vit_config *config = in->config;
-    const struct tensor *head = in->found->global[HEAD_WEIGHT];
-    const struct tensor *pre = in->found->global[PRE_LOGITS_WEIGHT];
-    config->features = pre && pre->rank == 2 ? pre->shape[0] : config->dim;
-    if (config->readout != READ_NONE) {
-        if (head->rank != 2 || head->shape[0] < 1)
-            return fail(in->error, BAD_USAGE, "%s: takes [classes, dim]", head->name);
-        config->classes = head->shape[0];
-    }
-    vit_note(config, "classes", head ? head->name : "no head", "%zu", config->classes);
     return 0;
 }
 
@@ -578,7 +376,7 @@ int vit_configure(struct vit *vit, const struct vit_found *found,
         .wishes = wishes, .error = error };
     static int (*const steps[])(struct inference *) = { require, infer_family, infer_shapes,
         infer_heads, infer_prefix, infer_positions, infer_eps, infer_activation, infer_readout,
-        check_readout, infer_classes };
+        infer_tokens_read, infer_classes };
     const int agrees = check_agreement(&in);
     if (agrees < 0)
         return agrees;

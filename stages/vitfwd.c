@@ -196,6 +196,7 @@ static void fit_task(void *argument, size_t i, size_t worker)
         fit_input(fitting->state, fitting->samples[i], i, &fitting->errors[i]);
 }
 
+/* The likeliest class; null where that is not a number. */
 static json_t *target_json(const struct state *state, const float *logits)
 {
     const size_t classes = state->vit.config.classes;
@@ -203,6 +204,8 @@ static json_t *target_json(const struct state *state, const float *logits)
     double sum = 0;
     for (size_t c = 1; c < classes; c++)
         best = logits[c] > logits[best] ? c : best;
+    if (isnan(logits[best]))
+        return json_null();
     for (size_t c = 0; c < classes; c++)
         sum += exp((double)logits[c] - (double)logits[best]);
     return json_pack("{s:i, s:s?, s:o, s:o}", "index", (int)best, "name",
