@@ -291,13 +291,25 @@ static bool same_rule(const struct view_rule *a, const struct view_rule *b)
            && same_colour(a->mean, b->mean) && same_colour(a->std, b->std);
 }
 
-/* Whether the input that is there will do. */
+/* Whether it was made as this model's rule, with what was set over it, says. Not the sizes: a
+ * model stage's own --size is not in "set". */
+static bool same_manner(const struct origin *origin, const struct input_model *model)
+{
+    struct view_rule due = model->rule;
+    apply_wishes(&due, model->crop, &origin->set);
+    return due.fit == origin->rule.fit && due.filter == origin->rule.filter
+           && same_colour(due.mean, origin->rule.mean) && same_colour(due.std, origin->rule.std);
+}
+
+/* Whether the input that is there will do. Two checkpoints may have one name and one header: the
+ * name alone doesn't say that the rule is this model's. */
 static bool fits(const struct origin *origin, const struct input_model *model,
     const struct view_wishes *wishes)
 {
     const unsigned all = SET_SIZE | SET_MEAN | SET_STD;
-    const bool own =
-        origin->made_for && model->name && strcmp(origin->made_for, model->name) == 0;
+    const bool own = origin->made_for && model->name
+                     && strcmp(origin->made_for, model->name) == 0
+                     && same_manner(origin, model);
     struct view_rule wished = origin->rule;
     apply_wishes(&wished, model->crop, wishes);
     return (own || (origin->set.set & all) == all) && same_rule(&wished, &origin->rule);

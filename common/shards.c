@@ -13,8 +13,7 @@ struct shards {
     int before, width;            /* bytes in front of it; digits at least */
     uint64_t samples, number;     /* a file; of the next file */
     struct stream_writer *writer; /* NULL: no file is open */
-    int fd;
-    char *path, *part;
+    struct whole_file file;
     struct member *kept; /* members under __stream__/ that every file begins with */
     size_t kept_count;
 };
@@ -40,7 +39,7 @@ int shards_create(
     (*shards)->width = (int)width;
     (*shards)->behind = end + 1;
     (*shards)->samples = samples;
-    (*shards)->fd = -1;
+    (*shards)->file.fd = -1;
     return 0;
 }
 
@@ -49,15 +48,12 @@ void shards_free(struct shards *shards)
     if (!shards)
         return;
     stream_discard(shards->writer);
-    if (shards->fd >= 0)
-        close(shards->fd);
+    file_release(&shards->file);
     for (size_t i = 0; i < shards->kept_count; i++) {
         free(shards->kept[i].suffix);
         free(shards->kept[i].bytes);
     }
     free(shards->kept);
-    free(shards->path);
-    free(shards->part);
     free(shards);
 }
 
@@ -71,14 +67,14 @@ static int write_member(struct shards *shards, const struct member *member, stru
 
 static int open_file(struct shards *shards, const json_t *programs, struct error *error)
 {
-    if (asprintf(&shards->path, "%.*s%0*llu%s", shards->before, shards->pattern, shards->width,
-            (unsigned long long)shards->number++, shards->behind) < 0) {
-        shards->path = NULL;
+    char *path;
+    if (asprintf(&path, "%.*s%0*llu%s", shards->before, shards->pattern, shards->width,
+            (unsigned long long)shards->number++, shards->behind) < 0)
         return fail_memory(error, strlen(shards->pattern) + MAX_DIGITS);
-    }
-    int status = file_begin(shards->path, &shards->part, &shards->fd, error);
+    int status = file_begin(path, &shards->file, error);
+    free(path);
     if (status == 0)
-        status = stream_create(&shards->writer, shards->fd, shards->part, error);
+        status = stream_create(&shards->writer, shards->file.fd, shards->file.part, error);
     if (status == 0)
         status = stream_write_head(shards->writer, programs, error);
     for (size_t i = 0; i < shards->kept_count && status == 0; i++)
@@ -89,15 +85,11 @@ static int open_file(struct shards *shards, const json_t *programs, struct error
 static int close_file(struct shards *shards, struct error *error)
 {
     int status = stream_finish(shards->writer, error);
-    if (status == 0) {
-        status = file_commit(shards->path, shards->part, shards->fd, error);
-        shards->fd = -1;
-    }
+    if (status == 0)
+        status = file_commit(&shards->file, error);
     stream_discard(shards->writer);
     shards->writer = NULL;
-    free(shards->path);
-    free(shards->part);
-    shards->path = shards->part = NULL;
+    file_release(&shards->file);
     return status;
 }
 

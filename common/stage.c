@@ -324,14 +324,14 @@ static int run_samples(struct run *run, struct error *error)
 /* Opens the output, runs, and commits it. */
 static int run_output(struct run *run, struct error *error)
 {
-    char *part = NULL;
-    int fd = STDOUT_FILENO;
+    struct whole_file file = { .fd = -1 };
     int status = 0;
     if (run->write)
         return run_samples(run, error);
     if (run->common.output)
-        status = file_begin(run->common.output, &part, &fd, error);
-    const char *name = part ? part : "standard output";
+        status = file_begin(run->common.output, &file, error);
+    const char *name = run->common.output ? file.part : "standard output";
+    const int fd = run->common.output ? file.fd : STDOUT_FILENO;
     if (status == 0 && (run->flags & (STAGE_TEXT | STAGE_PICTURE))) {
         run->output = calloc(1, sizeof *run->output);
         if (!run->output)
@@ -343,11 +343,11 @@ static int run_output(struct run *run, struct error *error)
     }
     if (status == 0)
         status = run_samples(run, error);
-    if (status == 0 && part)
-        status = file_commit(run->common.output, part, fd, error);
+    if (status == 0 && run->common.output)
+        status = file_commit(&file, error);
     stream_discard(run->writer);
     free(run->output);
-    free(part);
+    file_release(&file);
     return status;
 }
 

@@ -49,12 +49,19 @@ static const struct habit processors[] = {
     { "Siglip*", FIT_SQUASH, VIEW_HUGGINGFACE, FILTER_BICUBIC, 0, half, half },
 };
 
+/* Three numbers, or one for all three. */
 static bool get_three(const json_t *value, float to[3])
 {
-    if (json_array_size(value) != 3)
+    float three[3];
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        if (!json_is_number(item))
+            return false;
+        three[i] = (float)json_number_value(item);
+    }
+    if (json_is_array(value) && json_array_size(value) != 3)
         return false;
-    for (size_t i = 0; i < 3; i++)
-        to[i] = (float)json_number_value(json_array_get(value, i));
+    memcpy(to, three, sizeof three);
     return true;
 }
 
@@ -110,15 +117,30 @@ static int take_timm(struct vit_config *config, const json_t *cfg, struct error 
     return 0;
 }
 
+/* {"height": h, "width": w} or [h, w] */
 static bool get_frame(const json_t *size, uint32_t *width, uint32_t *height)
 {
-    return get_side(json_object_get(size, "height"), height)
-        && get_side(json_object_get(size, "width"), width);
+    const bool list = json_array_size(size) == 2;
+    const json_t *h = list ? json_array_get(size, 0) : json_object_get(size, "height");
+    const json_t *w = list ? json_array_get(size, 1) : json_object_get(size, "width");
+    return get_side(h, height) && get_side(w, width);
 }
 
 static bool is_off(const json_t *json, const char *key)
 {
     return json_is_false(json_object_get(json, key));
+}
+
+static bool is_said(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    return value && !json_is_null(value);
+}
+
+/* What is said in a way that isn't known is refused: it may be what decides. */
+static int not_understood(const char *key, struct error *error)
+{
+    return fail(error, BAD_USAGE, "preprocessor: %s is not understood", key);
 }
 
 static int take_filter(struct view_rule *rule, const json_t *json, struct error *error)
@@ -144,12 +166,14 @@ static int take_sizes(struct vit_config *config, const json_t *json, struct erro
     uint32_t width = rule->width, height = rule->height, side;
     const bool stated = json_is_true(json_object_get(json, "do_center_crop"));
     const bool crops = !is_off(json, "do_center_crop")
-        && (stated || crop || rule->fit == FIT_CROP || config->crop < 1);
+        && (stated || is_said(json, "crop_size") || rule->fit == FIT_CROP || config->crop < 1);
     if (get_side(edge ? edge : size, &side)) {
         width = height = side;
         rule->fit = edge ? FIT_CROP : rule->fit;
     } else if (get_frame(size, &width, &height)) {
         rule->fit = FIT_SQUASH;
+    } else if (is_said(json, "size")) {
+        return not_understood("size", error);
     } else if (crops) {
         width = (uint32_t)lround(rule->width / config->crop);
         height = (uint32_t)lround(rule->height / config->crop);
@@ -158,9 +182,11 @@ static int take_sizes(struct vit_config *config, const json_t *json, struct erro
         return fail(error, BAD_USAGE, "preprocessor: do_resize false is not supported");
     rule->resize_width = rule->width = width;
     rule->resize_height = rule->height = height;
-    if (crops && get_side(crop, &side))
+    if (crops && get_side(crop, &side)) {
         rule->width = rule->height = side;
-    else if (crops && !get_frame(crop, &rule->width, &rule->height) && !crop) {
+    } else if (crops && !get_frame(crop, &rule->width, &rule->height)) {
+        if (is_said(json, "crop_size"))
+            return not_understood("crop_size", error);
         rule->width = (uint32_t)lround(width * config->crop);
         rule->height = (uint32_t)lround(height * config->crop);
     }
@@ -179,14 +205,19 @@ static int take_preprocessor(struct vit_config *config, const json_t *json, stru
     for (size_t i = 0; type && i < sizeof processors / sizeof *processors; i++)
         if (fnmatch(processors[i].family, type, 0) == 0)
             take_habit(config, &processors[i]);
-    if (get_three(json_object_get(json, "image_mean"), rule->mean)
-        & get_three(json_object_get(json, "image_std"), rule->std))
-        config->rule_known = true;
+    const bool mean = get_three(json_object_get(json, "image_mean"), rule->mean);
+    const bool std = get_three(json_object_get(json, "image_std"), rule->std);
+    if ((!mean && is_said(json, "image_mean")) || (!std && is_said(json, "image_std")))
+        return not_understood(mean ? "image_std" : "image_mean", error);
+    config->rule_known |= (mean && std) || is_off(json, "do_normalize");
     if (is_off(json, "do_normalize"))
         for (int i = 0; i < 3; i++)
             rule->mean[i] = 0, rule->std[i] = 1;
-    if (is_off(json, "do_rescale"))
-        return fail(error, BAD_USAGE, "preprocessor: do_rescale false is not supported");
+    const json_t *factor = json_object_get(json, "rescale_factor");
+    if (is_off(json, "do_rescale")
+        || (json_is_number(factor) && fabs(json_number_value(factor) * 255 - 1) > 1e-6))
+        return fail(error, BAD_USAGE,
+            "preprocessor: do_rescale other than by 1/255 is not supported");
     const int status = take_filter(rule, json, error);
     return status < 0 ? status : take_sizes(config, json, error);
 }

@@ -161,53 +161,79 @@ int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *siz
     return status;
 }
 
-int file_begin(const char *path, char **part, int *fd, struct error *error)
+/* The file that a link leads to, or the path itself: malloc'd. */
+static char *follow_link(const char *path)
 {
-    *part = NULL;
-    if (asprintf(part, "%s.part", path) < 0) {
-        *part = NULL;
-        return fail_memory(error, strlen(path) + 6);
+    struct stat about;
+    char *target =
+        lstat(path, &about) == 0 && S_ISLNK(about.st_mode) ? realpath(path, NULL) : NULL;
+    return target ? target : strdup(path);
+}
+
+int file_begin(const char *path, struct whole_file *file, struct error *error)
+{
+    struct stat about;
+    *file = (struct whole_file){ .fd = -1, .path = follow_link(path) };
+    if (!file->path)
+        return fail_memory(error, strlen(path));
+    const bool special = stat(file->path, &about) == 0 && !S_ISREG(about.st_mode);
+    int status = 0;
+    if (special && S_ISDIR(about.st_mode))
+        status = fail(error, BAD_SYSTEM, "%s: is a directory", path);
+    else if ((special ? (file->part = strdup(file->path)) == NULL
+                      : asprintf(&file->part, "%s.part", file->path) < 0))
+        status = fail_memory(error, strlen(path) + 6);
+    if (status == 0) {
+        file->fd = open(file->part, O_WRONLY | (special ? 0 : O_CREAT | O_TRUNC) | O_CLOEXEC, 0666);
+        if (file->fd < 0)
+            status = fail_errno(error, "%s", file->part);
     }
-    *fd = open(*part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (*fd >= 0)
-        return 0;
-    const int status = fail_errno(error, "%s", *part);
-    free(*part);
-    *part = NULL;
+    if (status < 0)
+        file_release(file);
     return status;
 }
 
-int file_commit(const char *path, const char *part, int fd, struct error *error)
+void file_release(struct whole_file *file)
 {
-    /* Pipes and devices can't be synced; everything that can lose data can. */
-    if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS) {
-        const int status = fail_errno(error, "%s: sync failed", part);
-        close(fd);
-        return status;
+    if (file->fd >= 0)
+        close(file->fd);
+    free(file->path);
+    free(file->part);
+    *file = (struct whole_file){ .fd = -1 };
+}
+
+int file_put(struct whole_file *file, const void *bytes, size_t size, struct error *error)
+{
+    for (size_t at = 0; at < size;) {
+        const ssize_t wrote = write(file->fd, (const char *)bytes + at, size - at);
+        if (wrote < 0 && errno != EINTR)
+            return fail_errno(error, "%s: write failed", file->part);
+        at += wrote > 0 ? (size_t)wrote : 0;
     }
-    if (close(fd) < 0)
-        return fail_errno(error, "%s: close failed", part);
-    if (rename(part, path) < 0)
-        return fail_errno(error, "%s: rename to %s failed", part, path);
     return 0;
 }
 
-int file_write(const char *path, const void *bytes, size_t size, struct error *error)
+int file_close(struct whole_file *file, struct error *error)
 {
-    struct output *output = calloc(1, sizeof *output);
-    if (!output)
-        return fail_memory(error, sizeof *output);
-    char *part = NULL;
-    int status = file_begin(path, &part, &output->fd, error);
-    if (status == 0) {
-        output->name = part;
-        status = write_through(output, bytes, size, error);
-        if (status < 0)
-            close(output->fd);
-        else
-            status = file_commit(path, part, output->fd, error);
-    }
-    free(part);
-    free(output);
+    int status = 0;
+    /* Pipes and devices can't be synced; everything that can lose data can. */
+    if (fsync(file->fd) < 0 && errno != EINVAL && errno != EROFS)
+        status = fail_errno(error, "%s: sync failed", file->part);
+    if (close(file->fd) < 0 && status == 0)
+        status = fail_errno(error, "%s: close failed", file->part);
+    file->fd = -1;
     return status;
+}
+
+int file_rename(const struct whole_file *file, struct error *error)
+{
+    if (strcmp(file->part, file->path) != 0 && rename(file->part, file->path) < 0)
+        return fail_errno(error, "%s: rename to %s failed", file->part, file->path);
+    return 0;
+}
+
+int file_commit(struct whole_file *file, struct error *error)
+{
+    const int status = file_close(file, error);
+    return status < 0 ? status : file_rename(file, error);
 }

@@ -49,12 +49,22 @@ int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *siz
     struct error *error);
 
 /*
- * A file that is whole or not there: writes path.part, syncs and renames it onto path.
- * file_begin opens it (*part is malloc'd, the caller frees), file_commit ends it. After a
- * failure the .part stays.
+ * A file that is whole or not there: written as path.part, synced and renamed onto path, or onto
+ * what path links to. After a failure the .part stays. What isn't a regular file (a device, a
+ * pipe) is written to as it is.
  */
-int file_begin(const char *path, char **part, int *fd, struct error *error);
-int file_commit(const char *path, const char *part, int fd, struct error *error);
-int file_write(const char *path, const void *bytes, size_t size, struct error *error);
+struct whole_file {
+    int fd;
+    char *path, *part; /* the same where it isn't a regular file */
+};
+
+/* Opens it, to be released whatever follows. BAD_SYSTEM. */
+int file_begin(const char *path, struct whole_file *file, struct error *error);
+int file_put(struct whole_file *file, const void *bytes, size_t size, struct error *error);
+/* Syncs and closes; gives it its name; or both. */
+int file_close(struct whole_file *file, struct error *error);
+int file_rename(const struct whole_file *file, struct error *error);
+int file_commit(struct whole_file *file, struct error *error);
+void file_release(struct whole_file *file);
 
 #endif

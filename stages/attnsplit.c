@@ -64,8 +64,9 @@ static int open_attnsplit(struct run *run, struct error *error)
         if (strcmp(options.heads, fusions[i]) == 0)
             state->fusion = (enum fusion)i;
     if (options.as && !map_name_is_legal(options.as))
-        return fail(error, BAD_USAGE, "--as %s: takes lower case letters, digits, _ + and -",
-            options.as);
+        return fail(error, BAD_USAGE,
+            "--as %.100s: takes at most %d lower case letters, digits, _ + and -", options.as,
+            MAP_MAX_NAME);
     int status = layout_wish_check(&options.wish, error);
     if (status == 0)
         status = queries_check(options.query, error);
@@ -145,7 +146,7 @@ static int add_maps(const struct job *job, long head, struct error *error)
         const struct map_about about = { .method = "attention", .layer = (int)job->layer,
             .head = (int)head, .head_fusion = fused, .query = query->name, .residual = -1 };
         float *values;
-        snprintf(name, sizeof name, "%.60s%sl%02zu-%s%s%s", options.as ? options.as : "",
+        snprintf(name, sizeof name, "%.64s%sl%02zu-%s%s%s", options.as ? options.as : "",
             options.as ? "-" : "", job->layer, fused ? fused : part,
             query->by_default ? "" : "-q", query->by_default ? "" : query->name);
         status = map_add(job->sample, name, &about, layout, job->together ? patches : 0, &values,

@@ -214,41 +214,25 @@ static int make_directories(char *path, struct error *error)
     return 0;
 }
 
-static int write_whole(
-    int fd, const char *name, const unsigned char *bytes, size_t size, struct error *error)
-{
-    size_t at = 0;
-    while (at < size) {
-        const ssize_t wrote = write(fd, bytes + at, size - at);
-        if (wrote < 0 && errno != EINTR)
-            break;
-        at += wrote > 0 ? (size_t)wrote : 0;
-    }
-    if (at < size || (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)) {
-        const int status = fail_errno(error, "%s", name);
-        close(fd);
-        return status;
-    }
-    return close(fd) == 0 ? 0 : fail_errno(error, "%s", name);
-}
-
 /* Writes DIR/KEY.ENDING.part: it gets its name when the stream has proved whole. */
 static int put_file(struct state *state, const char *key, const unsigned char *bytes,
     size_t size, struct error *error)
 {
-    char *path = NULL, *part = NULL;
-    int fd;
+    char *path = NULL;
+    struct whole_file file = { .fd = -1 };
     if (asprintf(&path, "%s/%s.%s", options.directory, key, state->ending) < 0)
         return fail_memory(error, strlen(key));
     int status = make_directories(path, error);
     if (status == 0)
-        status = file_begin(path, &part, &fd, error);
+        status = file_begin(path, &file, error);
     if (status == 0)
-        status = write_whole(fd, part, bytes, size, error);
+        status = file_put(&file, bytes, size, error);
+    if (status == 0)
+        status = file_close(&file, error);
     if (status == 0 && fwrite(path, strlen(path) + 1, 1, state->paths) != 1)
         status = fail_errno(error, "temporary file");
+    file_release(&file);
     free(path);
-    free(part);
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 /* A pipe that gives what it has in small and odd pieces. */
 struct feed {
@@ -130,7 +131,6 @@ START_TEST(full_disk)
     ck_assert_str_eq(error.text, "disk: write failed: No space left on device");
     ck_assert_int_eq(output_write(output, all, 2 * IO_BUFFER, &error), BAD_SYSTEM);
     close(output->fd);
-    ck_assert_int_eq(file_write("/dev/full/x", all, 1, &error), BAD_SYSTEM);
     free(output);
     free(all);
 }
@@ -173,7 +173,8 @@ START_TEST(files_fail)
     ck_assert_str_eq(error.text, "/nowhere/at/all: No such file or directory");
     ck_assert_int_eq(file_read("/", 10, &got, &size, &error), BAD_SYSTEM);
     ck_assert_str_eq(error.text, "/: read failed: Is a directory");
-    ck_assert_int_eq(file_write("/nowhere/at/all", "x", 1, &error), BAD_SYSTEM);
+    struct whole_file file;
+    ck_assert_int_eq(file_begin("/nowhere/at/all", &file, &error), BAD_SYSTEM);
     ck_assert_str_eq(error.text, "/nowhere/at/all.part: No such file or directory");
 }
 END_TEST
@@ -181,31 +182,63 @@ END_TEST
 /* A file is there whole or not at all; .part is there until then. */
 START_TEST(commits)
 {
-    char folder[] = "/tmp/check_tar.XXXXXX", path[64], *part;
+    char folder[] = "/tmp/check_io.XXXXXX", path[64], link[64];
     unsigned char *got;
     size_t size;
-    int fd;
+    struct whole_file file;
     struct error error;
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/file", folder);
-    ck_assert_int_eq(file_write(path, "old", 3, &error), 0);
-    ck_assert_int_eq(file_begin(path, &part, &fd, &error), 0);
-    ck_assert_int_eq(write(fd, "newer", 5), 5);
-    ck_assert_int_eq(file_read(path, 10, &got, &size, &error), 0);
-    ck_assert_uint_eq(size, 3);
-    free(got);
-    ck_assert_int_eq(access(part, F_OK), 0);
-    ck_assert_int_eq(file_commit(path, part, fd, &error), 0);
-    ck_assert_int_ne(access(part, F_OK), 0);
-    ck_assert_int_eq(file_read(path, 10, &got, &size, &error), 0);
-    ck_assert_mem_eq(got, "newer", 5);
-    free(got);
-    free(part);
-    ck_assert_int_eq(file_begin(path, &part, &fd, &error), 0);
-    ck_assert_int_eq(unlink(part), 0);
-    ck_assert_int_eq(file_commit(path, part, fd, &error), BAD_SYSTEM); /* it is gone */
-    ck_assert_int_eq(file_commit(path, part, -1, &error), BAD_SYSTEM);
-    free(part);
+    snprintf(link, sizeof link, "%s/link", folder);
+    for (int round = 0; round < 3; round++) { /* the last time through a link */
+        ck_assert_int_eq(file_begin(round < 2 ? path : link, &file, &error), 0);
+        ck_assert_int_eq(file_put(&file, round ? "newer" : "old", round ? 5 : 3, &error), 0);
+        ck_assert_int_eq(access(file.part, F_OK), 0);
+        if (round > 0) {
+            ck_assert_int_eq(file_read(path, 10, &got, &size, &error), 0);
+            ck_assert_uint_eq(size, round == 1 ? 3 : 5);
+            free(got);
+        }
+        ck_assert_int_eq(file_commit(&file, &error), 0);
+        ck_assert_int_ne(access(file.part, F_OK), 0);
+        file_release(&file);
+        if (round == 1)
+            ck_assert_int_eq(symlink("file", link), 0);
+    }
+    struct stat about;
+    ck_assert_int_eq(lstat(link, &about), 0);
+    ck_assert(S_ISLNK(about.st_mode));
+    ck_assert_int_eq(file_begin(path, &file, &error), 0);
+    ck_assert_int_eq(unlink(file.part), 0);
+    ck_assert_int_eq(file_commit(&file, &error), BAD_SYSTEM); /* it is gone */
+    file_release(&file);
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* A pipe or a device is written to, never replaced; a directory is refused. */
+START_TEST(spares_what_is_no_file)
+{
+    char folder[] = "/tmp/check_io.XXXXXX", path[64], bytes[8];
+    struct whole_file file;
+    struct error error;
+    struct stat about;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    const int reader = open(path, O_RDONLY | O_NONBLOCK);
+    ck_assert_int_eq(file_begin(path, &file, &error), 0);
+    ck_assert_int_eq(file_put(&file, "bytes", 5, &error), 0);
+    ck_assert_int_eq(file_commit(&file, &error), 0);
+    file_release(&file);
+    ck_assert_int_eq(read(reader, bytes, sizeof bytes), 5);
+    ck_assert_int_eq(stat(path, &about), 0);
+    ck_assert(S_ISFIFO(about.st_mode));
+    close(reader);
+    ck_assert_int_eq(file_begin(folder, &file, &error), BAD_SYSTEM);
+    ck_assert(strstr(error.text, "is a directory"));
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(rmdir(folder), 0);
 }
@@ -240,6 +273,7 @@ int main(void)
     tcase_add_loop_test(io, reads_files, 0, sizeof wholes / sizeof *wholes);
     tcase_add_test(io, files_fail);
     tcase_add_test(io, commits);
+    tcase_add_test(io, spares_what_is_no_file);
     tcase_add_test(io, errors_fit);
     suite_add_tcase(suite, io);
     SRunner *runner = srunner_create(suite);

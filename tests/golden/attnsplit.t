@@ -33,10 +33,10 @@ folder/diffuse map.l03-h01.npy [3,4]
 folder/diffuse map.l03-h02.npy [3,4]
 
 $ tar xOf out.tar peaked.map.l03-h02.json; echo
-{"method":"attention","layer":3,"head":2,"query":"cls","residual":null,"signed":false,"model":"made:0badcafe","grid":[3,4],"target":null,"view":null}
+{"method":"attention","layer":3,"head":2,"query":"cls","residual":null,"signed":false,"target":null,"model":"made:0badcafe","grid":[3,4],"view":null}
 
 $ attnsplit -l 1 -H std -q 1:2 plain.tar 2>/dev/null | tar xO peaked.map.l01-std-q01-02.json; echo
-{"method":"attention","layer":1,"head":"std","query":"01-02","residual":null,"signed":false,"model":"made:0badcafe","grid":[3,4],"target":null,"view":null}
+{"method":"attention","layer":1,"head":"std","query":"01-02","residual":null,"signed":false,"target":null,"model":"made:0badcafe","grid":[3,4],"view":null}
 
 $ . ./maps.sh; attnsplit -l -1 -H 1- plain.tar 2>/dev/null | maps
 peaked map.l03-h01.npy [3,4]
@@ -203,6 +203,22 @@ $ attnsplit -k -l 0 -H 0 plain.tar 2>/dev/null | attnsplit -l 0 -H 0-1 2>&1 >/de
 attnsplit: peaked: map.l00-h00 exists
 attnsplit: folder/diffuse: map.l00-h00 exists
 attnsplit: 2 samples, 2 bad
+
+$ . ./maps.sh; attnsplit -k -l 0 -H 0 plain.tar 2>/dev/null | attnsplit --as again -l 0 -H 0-1 2>/dev/null | maps
+peaked map.l00-h00.npy [3,4]
+peaked map.again-l00-h00.npy [3,4]
+peaked map.again-l00-h01.npy [3,4]
+folder/diffuse map.l00-h00.npy [3,4]
+folder/diffuse map.again-l00-h00.npy [3,4]
+folder/diffuse map.again-l00-h01.npy [3,4]
+
+$ attnsplit --as A plain.tar
+attnsplit: --as A: takes at most 64 lower case letters, digits, _ + and -
+[exit 2]
+
+$ . ./maps.sh; attnsplit --as aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -l 0 -H mean -q cls,1:2 plain.tar 2>/dev/null | maps | sort -u | head -n 2
+folder/diffuse map.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-l00-mean-q01-02.npy [3,4]
+folder/diffuse map.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-l00-mean.npy [3,4]
 
 # Arrays of somebody's own model.
 

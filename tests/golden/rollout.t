@@ -16,7 +16,7 @@ folder/diffuse map.abnar.npy [3,4]
 folder/diffuse map.abnar.json json
 
 $ tar xOf out.tar peaked.map.abnar.json; echo
-{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"model":"made:0badcafe","grid":[3,4],"target":null,"view":null}
+{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":null,"model":"made:0badcafe","grid":[3,4],"view":null}
 
 $ . ./shapes.sh; rollout -k -M vit-explain -q all,cls plain.tar
 rollout: -q all,cls: takes cls, dist, regN, mean, R:C (a patch's row and column from 0), commas between, or all
@@ -63,13 +63,9 @@ dog model.json json
 dog map.abnar.npy [8,8]
 dog map.abnar.json json
 $ tar xOf maps.tar cat.map.abnar.json | sed 's/,"view":.*/\n/'
-{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"model":"vit-cifar10-p4:aef0a747","grid":[8,8]
+{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":null,"model":"vit-cifar10-p4:aef0a747","grid":[8,8]
 $ tar xOf maps.tar cat.map.abnar.json | sed 's/.*"view"://; s/}$/\n/' | diff - <(tar xOf maps.tar cat.view.json; echo) && echo same
-1c1
-< {"picture":"jpg","size":[23,17],"box":[3.20930232558139,0.0,20.3255813953488,17.0],"input":[32,32],"resize":[32,32],"crop_pct":null,"fit":"crop","filter":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"for":"vit-cifar10-p4:aef0a747","set":[]},"target":null
----
-> {"picture":"jpg","size":[23,17],"box":[3.20930232558139,0.0,20.3255813953488,17.0],"input":[32,32],"resize":[32,32],"crop_pct":null,"fit":"crop","filter":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"for":"vit-cifar10-p4:aef0a747","set":[]}
-[exit 1]
+same
 $ . ./shapes.sh; rollout -k fwd.tar 2>/dev/null | rollout -k -M vit-explain 2>/dev/null | attnsplit -l 5 -H 0 2>/dev/null | shapes | grep '^cat'
 cat jpg jpeg
 cat view.json json
