@@ -1,10 +1,12 @@
 #include "formats/stream.h"
+#include "formats/picture.h"
 #include "formats/tar.h"
 
 #include <fcntl.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HEAD_LIMIT = 1 << 24, FIRST_READ = 1 << 26 };
@@ -83,6 +85,10 @@ static int open_next(struct stream_reader *reader, struct error *error)
     input->at = input->end = 0;
     input->name = standard ? "standard input" : path;
     input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    if (input->fd >= 0 && fstat(input->fd, &about) == 0 && S_ISDIR(about.st_mode))
+        return fail(error, BAD_USAGE,
+            "%s is a directory, not a tensor stream: run preprocess on it first", input->name);
     reader->file_began = reader->headed = false;
     reader->place = BETWEEN_ARCHIVES;
     return input->fd < 0 ? fail_errno(error, "%s", path) : 0;
@@ -90,7 +96,9 @@ static int open_next(struct stream_reader *reader, struct error *error)
 
 static int truncated(struct stream_reader *reader, const char *why, struct error *error)
 {
-    return fail(error, BAD_INPUT, "%s: truncated: %s", reader->input.name, why);
+    const bool piped = reader->input.fd == STDIN_FILENO;
+    return fail(error, BAD_INPUT, "%s: truncated: %s%s", reader->input.name, why,
+        piped ? ": see what the program before it says" : "");
 }
 
 static int corrupt(struct stream_reader *reader, const char *why, struct error *error)
@@ -102,6 +110,20 @@ static int ends_inside(struct stream_reader *reader, struct error *error)
 {
     return fail(error, BAD_INPUT, "%s: truncated: ends inside %.200s", reader->input.name,
         reader->entry.name);
+}
+
+/* A picture where a stream should be: what newcomers try. */
+static int refuse_picture(struct stream_reader *reader, struct error *error)
+{
+    const unsigned char *bytes;
+    size_t size;
+    const int status = input_peek(&reader->input, TAR_BLOCK, &bytes, &size, error);
+    const char *kind = status == 0 ? picture_kind(bytes, size) : NULL;
+    if (!kind)
+        return status;
+    return fail(error, BAD_INPUT,
+        "%s is a picture (%s), not a tensor stream: run preprocess on it first",
+        reader->input.name, kind);
 }
 
 /* Reads the payload into the member, which grows with what arrives. */
@@ -276,7 +298,9 @@ static int in_archive(struct stream_reader *reader, struct error *error)
 static int advance(struct stream_reader *reader, struct error *error)
 {
     while (reader->input.fd >= 0 || reader->next_path < reader->path_count) {
-        int status = reader->input.fd < 0 ? open_next(reader, error) : 0;
+        int status = 0;
+        if (reader->input.fd < 0 && (status = open_next(reader, error)) == 0)
+            status = refuse_picture(reader, error);
         if (status < 0)
             return status;
         status = tar_read_header(&reader->input, &reader->entry, error);

@@ -293,7 +293,7 @@ attnsplit: -l: needs an argument: see -h
 # Framing.
 
 $ attnsplit </dev/null
-attnsplit: standard input: truncated: no bytes at all
+attnsplit: standard input: truncated: no bytes at all: see what the program before it says
 [exit 3]
 
 $ attnsplit plain.tar >/dev/full

@@ -47,7 +47,7 @@ overlay: gradient101x67: has no maps: run attnsplit or rollout
 0
 
 $ rollout map.tar 2>/dev/null | overlay; echo
-overlay: standard input: truncated: has a head and no tail
+overlay: standard input: truncated: has a head and no tail: see what the program before it says
 
 
 # Options.

@@ -270,7 +270,7 @@ preprocess: short.tar: truncated: ends inside a member or its header
 [exit 3]
 
 $ cat short.tar | preprocess --pack cat.png - 2>/dev/null | tensorls --check
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ preprocess --pack $DATA/streams/webdataset.tar >/dev/null

@@ -370,7 +370,7 @@ rollout: --residual is abnar's; vit-explain always takes 0.5
 # Framing.
 
 $ rollout </dev/null
-rollout: standard input: truncated: no bytes at all
+rollout: standard input: truncated: no bytes at all: see what the program before it says
 [exit 3]
 $ rollout plain.tar >/dev/full
 rollout: standard output: write failed: No space left on device

@@ -47,7 +47,7 @@ resnetfwd		resnetfwd	0.1.0	other:12345678	--at=none
 
 $ tensorcat $DATA/streams/labelled.tar $DATA/streams/labelled.tar | tensorls --check
 tensorcat: $DATA/streams/labelled.tar: key cat returns: join shards with preprocess --prefix-shard
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 # What came in goes out: the members are those of the input, byte for byte.
@@ -193,7 +193,7 @@ cat	attn.00.npy	f4	[2,3,3]
 
 $ tensorcat --rename jpg=cls $DATA/streams/labelled.tar | tensorls --check
 tensorcat: cat: --rename gives two members the suffix cls
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ tensorcat --rename logits.npy=cls --key cat --key fox --drop cls $DATA/streams/labelled.tar | tensorls --check
@@ -287,37 +287,37 @@ x/00002	b.jpg	bytes	700
 
 $ tensorcat --join $DATA/streams/labelled.tar $DATA/streams/labelled.tar | tensorls --check
 tensorcat: cat: both $DATA/streams/labelled.tar and $DATA/streams/labelled.tar have jpg: name the second with --prefix-b, or drop it there
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ tensorcat --join $DATA/streams/labelled.tar $DATA/streams/other.tar | tensorls --check
 tensorcat: $DATA/streams/other.tar has key owl where $DATA/streams/labelled.tar has cat: --join takes the same keys in the same order, as --keys-from selects them
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ tensorcat --key cat $DATA/streams/beside.tar 2>/dev/null | tensorcat --join $DATA/streams/labelled.tar - | tensorls --check
 tensorcat: $DATA/streams/labelled.tar has key pets/dog where standard input ends: --join takes the same keys in the same order, as --keys-from selects them
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ tensorcat --key cat $DATA/streams/labelled.tar 2>/dev/null | tensorcat --join - $DATA/streams/beside.tar | tensorls --check
 tensorcat: $DATA/streams/beside.tar has key pets/dog where standard input ends: --join takes the same keys in the same order, as --keys-from selects them
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ for at in 512 2000 6144 9216 11000; do
 >     head -c $at $DATA/streams/beside.tar | tensorcat --join $DATA/streams/labelled.tar - | tensorls --check
 > done 2>&1
 tensorcat: standard input: truncated: ends inside __stream__/head
-tensorls: standard input: truncated: no bytes at all
+tensorls: standard input: truncated: no bytes at all: see what the program before it says
 tensorcat: standard input: truncated: ends inside a member or its header
-tensorls: standard input: truncated: has a head and no tail
-tensorcat: standard input: truncated: has a head and no tail
-tensorls: standard input: truncated: has a head and no tail
-tensorcat: standard input: truncated: has a head and no tail
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
+tensorcat: standard input: truncated: has a head and no tail: see what the program before it says
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
+tensorcat: standard input: truncated: has a head and no tail: see what the program before it says
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 tensorcat: standard input: truncated: ends inside a member or its header
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ tensorcat --join $DATA/streams/labelled.tar >x
@@ -506,7 +506,7 @@ whole: 2 samples, 0 bad, 6 members
 tensorls: 2 samples
 
 $ tensorcat --repair </dev/null
-tensorcat: standard input: truncated: no bytes at all
+tensorcat: standard input: truncated: no bytes at all: see what the program before it says
 [exit 3]
 
 $ head -c 800 whole.tar | tensorcat --repair

@@ -147,7 +147,7 @@ tensorls: $DATA/streams/other.tar: key owl returns: join shards with preprocess 
 [exit 3]
 
 $ tensorls --check </dev/null
-tensorls: standard input: truncated: no bytes at all
+tensorls: standard input: truncated: no bytes at all: see what the program before it says
 [exit 3]
 
 $ head -c 512 $DATA/streams/other.tar | tensorls --check
@@ -159,11 +159,11 @@ tensorls: standard input: truncated: ends inside __stream__/model
 [exit 3]
 
 $ head -c 5120 $DATA/streams/other.tar | tensorls --check
-tensorls: standard input: truncated: has a head and no tail
+tensorls: standard input: truncated: has a head and no tail: see what the program before it says
 [exit 3]
 
 $ head -c 6656 $DATA/streams/other.tar | tensorls --check
-tensorls: standard input: truncated: one zero block at the end instead of two
+tensorls: standard input: truncated: one zero block at the end instead of two: see what the program before it says
 [exit 3]
 
 $ head -c 30000 $DATA/streams/webdataset.tar | tensorls --check

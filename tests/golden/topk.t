@@ -121,7 +121,7 @@ topk: x/00000: has no logits: run vitfwd
 # Nothing at all, and streams that are cut: at every block, and inside blocks.
 
 $ topk </dev/null
-topk: standard input: truncated: no bytes at all
+topk: standard input: truncated: no bytes at all: see what the program before it says
 [exit 3]
 
 $ for ((cut = 512; cut < 19968; cut += 512)); do

@@ -406,7 +406,7 @@ dog logits.npy [10]
 # Framing: nothing, cut anywhere, a full disk, a closed pipe, files.
 
 $ vitfwd </dev/null
-vitfwd: standard input: truncated: no bytes at all
+vitfwd: standard input: truncated: no bytes at all: see what the program before it says
 [exit 3]
 $ vitfwd in.tar >/dev/full
 vitfwd: standard output: write failed: No space left on device

@@ -275,7 +275,7 @@ def make_streams():
 
     nan = Stream("nan", 1, (2, 2), 3, 3)
     nan.add("a", 11, 1)
-    nan.attention["a"][1, 2, 0, 3] = np.nan
+    nan.attention["a"][1, 1, 0, 3] = np.nan
     return (plain, deit, registers, pooled, gap, pooled_class, foreign, ties, spared, nan)
 
 
