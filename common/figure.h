@@ -37,6 +37,7 @@ struct panel {
                        without a picture or values */
     bool is_signed; /* drawn on a diverging scale centred on 0 */
     const char *quantity; /* what the values are, named at the bar; or NULL */
+    uint32_t marked;      /* 1 + the index, row by row, of a cell to be outlined; 0: none */
 };
 /* Neither picture nor values: an empty place in the grid. */
 

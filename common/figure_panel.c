@@ -108,6 +108,35 @@ static void outline(struct picture *canvas, uint32_t x, uint32_t y, const struct
     }
 }
 
+/* A frame around the marked cell, white in dark, drawn inside of it. */
+static void mark_cell(const struct panel *panel, struct picture *canvas, uint32_t x, uint32_t y,
+    const struct span *across, const struct span *down, uint32_t width)
+{
+    const uint32_t cell = panel->marked - 1;
+    const double row = cell / panel->columns, column = cell % panel->columns;
+    const int64_t thick = width > 640 ? 3 : 2;
+    const double left = (column - across->cell) / across->step + across->first + 0.5;
+    const double top = (row - down->cell) / down->step + down->first + 0.5;
+    int64_t edge[4] = { (int64_t)round(left), (int64_t)round(top),
+        (int64_t)round(left + 1 / across->step), (int64_t)round(top + 1 / down->step) };
+    const int64_t most[4] = { across->first, down->first, across->first + across->count,
+        down->first + down->count };
+    for (int i = 0; i < 4; i++)
+        edge[i] = i < 2 ? (edge[i] > most[i] ? edge[i] : most[i])
+                        : (edge[i] < most[i] ? edge[i] : most[i]);
+    for (int64_t t = 0; t < 2 * thick; t++) { /* the outer half dark */
+        const uint32_t colour = t < thick ? 0x202020 : 0xffffff;
+        const int64_t w = edge[2] - edge[0] - 2 * t, h = edge[3] - edge[1] - 2 * t;
+        const int64_t l = x + edge[0] + t, u = y + edge[1] + t;
+        if (w <= 0 || h <= 0)
+            break;
+        canvas_fill(canvas, l, u, w, 1, colour);
+        canvas_fill(canvas, l, u + h - 1, w, 1, colour);
+        canvas_fill(canvas, l, u, 1, h, colour);
+        canvas_fill(canvas, l + w - 1, u, 1, h, colour);
+    }
+}
+
 /* The cell of a tap that the output is in, of taps that aren't bicubic. */
 static int nearest(const struct upsample_tap *tap)
 {
@@ -196,5 +225,7 @@ int panel_draw_map(const struct panel *panel, const struct scale *scale,
     }
     free(taps);
     outline(canvas, x, y, &across, &down, width);
+    if (panel->marked > 0 && across.count > 0 && down.count > 0)
+        mark_cell(panel, canvas, x, y, &across, &down, width);
     return 0;
 }

@@ -215,7 +215,8 @@ static void append(char text[NOTE_SIZE], const char *format, ...)
 static void append_range(const struct scale *scale, char *note)
 {
     char least[SCALE_TEXT], greatest[SCALE_TEXT], low[SCALE_TEXT], high[SCALE_TEXT];
-    const struct scale all = { .low = scale->least, .high = scale->greatest };
+    const struct scale ends = { .low = scale->least, .high = scale->greatest };
+    const struct scale all = ends.low < ends.high ? ends : *scale;
     scale_number(&all, scale->least, least);
     scale_number(&all, scale->greatest, greatest);
     scale_number(scale, scale->low, low);
@@ -258,7 +259,8 @@ static int write_caption(struct plan *plan, const char *caption, struct error *e
         append(note, " Each panel has its own scale.");
     note_scales(plan, note);
     if (plan->options->clip > 0 && !plan->options->has_range)
-        append(note, " Clipped at percentile %g.", plan->options->clip);
+        append(note, " The outermost %g%% of values share the end colours.",
+            plan->options->clip);
     if (gaps)
         append(note, " Hatched: no finite value.");
     plan->text = malloc(size);

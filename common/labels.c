@@ -276,7 +276,8 @@ int labels_number(struct labels *labels, const char *(*name)(const void *model, 
 {
     const size_t named = labels->name_count;
     bool known = false;
-    if (labels->by_directory || named == 0)
+    size_t missing = 0;
+    if (named == 0)
         return 0;
     int64_t *numbers = malloc(named * sizeof *numbers);
     if (!numbers)
@@ -291,15 +292,15 @@ int labels_number(struct labels *labels, const char *(*name)(const void *model, 
         if (found)
             numbers[found - labels->names] = (int64_t)i;
     }
-    for (size_t i = 0; known && i < named; i++)
-        if (numbers[i] < 0) {
-            free(numbers);
-            return fail(error, BAD_USAGE, "the model has no class %.200s, which --labels names",
-                labels->names[i]);
-        }
-    if (!known) {
+    for (size_t i = named; known && i-- > 0;)
+        if (numbers[i] < 0)
+            missing = i + 1;
+    if (!known || missing) {
         free(numbers);
-        return 1;
+        return !known || labels->by_directory
+            ? 1
+            : fail(error, BAD_USAGE, "the model has no class %.200s, which --labels names",
+                  labels->names[missing - 1]);
     }
     labels->numbers = numbers;
     return 0;

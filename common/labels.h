@@ -25,9 +25,9 @@ int labels_walk(struct labels **labels, const struct walk_wishes *wishes, struct
 void labels_free(struct labels *labels);
 
 /*
- * Numbers the classes that a table names as a model of count classes does: name(model, i) is a
- * class's, or NULL. 1: none has a name: they are numbered in bytewise order, as
- * directories always are. BAD_USAGE: a class that the model doesn't have.
+ * Numbers the classes that a table or directories name as a model of count classes does:
+ * name(model, i) is a class's, or NULL. 1: none has a name, or a directory has none of them:
+ * they are numbered in bytewise order. BAD_USAGE: a table's class that the model doesn't have.
  */
 int labels_number(struct labels *labels, const char *(*name)(const void *model, size_t i),
     const void *model, size_t count, struct error *error);

@@ -199,6 +199,8 @@ static json_t *about_json(const struct sample *sample, const struct map_about *a
         about->residual < 0 ? json_null() : json_real(about->residual), "signed",
         about->is_signed, "target", target, "model", json_object_get(model, "model"), "grid",
         (int)layout->rows, (int)layout->columns, "view", view);
+    if (json && about->note)
+        json_object_set_new(json, "note", json_string(about->note));
     json_decref(model);
     json_decref(view);
     return json;

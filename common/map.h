@@ -49,6 +49,7 @@ struct map_about {
     double residual;         /* weight of the identity, or negative */
     bool is_signed;
     bool class_specific;     /* the target of model.json belongs to it */
+    const char *note;        /* options that differ from the method's own; NULL: none do */
 };
 
 /*

@@ -64,6 +64,9 @@ static void put_name(FILE *out, const struct map *map)
     int layer, head;
     map_place(map, &layer, &head);
     const char *fused = text_of(map->info, "head"), *method = text_of(map->info, "method");
+    const char *as = layer >= 0 ? strstr(map->name, "-l") : NULL;
+    if (as)
+        fprintf(out, "%.*s: ", (int)(as - map->name), map->name);
     if (layer >= 0 && head >= 0)
         fprintf(out, "layer %d, head %d", layer, head);
     else if (layer >= 0 && fused)
@@ -75,6 +78,19 @@ static void put_name(FILE *out, const struct map *map)
         fprintf(out, "%.*s", name_length(map), map->name);
     if (method && layer < 0 && strncmp(map->name, method, strlen(method)) != 0)
         fprintf(out, " (%s)", method_words(method));
+}
+
+uint32_t map_asker(const struct map *map, size_t index)
+{
+    unsigned row, column;
+    char end;
+    const char *query = text_of(map->info, "query");
+    if (map->queries > 0)
+        return map->queries == map->rows * map->columns ? (uint32_t)index + 1 : 0;
+    if (!query || sscanf(query, "%u-%u%c", &row, &column, &end) != 2 || row >= map->rows
+        || column >= map->columns)
+        return 0;
+    return (uint32_t)(row * map->columns + column) + 1;
 }
 
 static void put_query(FILE *out, const struct map *map, size_t index)
@@ -123,6 +139,8 @@ char *map_title(const struct map *map, size_t index)
         return NULL;
     put_name(out, map);
     put_query(out, map, index);
+    if (text_of(map->info, "note"))
+        fprintf(out, "\n%s", text_of(map->info, "note"));
     put_target(out, map);
     const bool failed = ferror(out);
     if (fclose(out) != 0 || failed) {

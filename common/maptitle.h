@@ -22,6 +22,9 @@ void map_model(const struct map *map, char *text, size_t size);
 /* What can be compared: the method, or where it isn't known the map's name. */
 void map_quantity(const struct map *map, char *text, size_t size);
 
+/* 1 + the index of the patch whose query a map is of, 0 where it is no patch's. */
+uint32_t map_asker(const struct map *map, size_t index);
+
 /* The numbers of layer and head, -1 where there are none (or all heads were fused). */
 void map_place(const struct map *map, int *layer, int *head);
 

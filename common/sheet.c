@@ -130,6 +130,7 @@ static int add_map(struct sheet *sheet, const struct sheet_sample *sample,
     to->rows = (uint32_t)map->rows;
     to->columns = (uint32_t)map->columns;
     to->is_signed = map->is_signed;
+    to->marked = map_asker(map, index);
     map_place(map, &to->layer, &to->head);
     to->values = malloc(bytes);
     if (!to->values)
@@ -271,6 +272,7 @@ static struct panel map_panel(
         .is_signed = map->is_signed,
         .quantity = map->quantity + skip };
     memcpy(panel.box, map->box, sizeof panel.box);
+    panel.marked = map->marked;
     return panel;
 }
 

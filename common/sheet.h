@@ -26,6 +26,7 @@ struct sheet_map {
     uint32_t rows, columns;
     double box[4];
     bool is_signed;
+    uint32_t marked;     /* of its panel: the patch that asks */
     int layer, head;     /* or -1 */
     char *member;        /* "KEY.map.NAME" */
     char *title;         /* what stands over the panel, behind the model's name and a newline */

@@ -85,13 +85,14 @@ int sample_spoil(struct sample *sample, const char *stage, const char *why, stru
 
 int run_reject(struct run *run, struct sample *sample, int kind, struct error *error)
 {
+    const char *name = sample->origin ? sample->origin : sample->key;
     if (kind >= 0)
         return 0;
     if (kind < BAD_USAGE || (kind == BAD_USAGE && sample == run->first)) {
         struct error why = *error;
-        return fail(error, kind, "%.200s: %.800s", sample->key, why.text);
+        return fail(error, kind, "%.200s: %.800s", name, why.text);
     }
-    run_warn(run, sample->key, "%s", error->text);
+    run_warn(run, name, "%s", error->text);
     sample_restore(sample);
     const struct error why = *error;
     return sample_spoil(sample, run->stage->name, why.text, error);

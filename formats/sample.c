@@ -13,6 +13,7 @@ void sample_free(struct sample *sample)
     }
     free(sample->members);
     free(sample->key);
+    free(sample->origin);
     *sample = (struct sample){ 0 };
 }
 
@@ -41,6 +42,8 @@ int sample_begin(struct sample *sample, const char *key, struct error *error)
     sample->arrived = 0;
     sample->bad = false;
     sample->omitted = false;
+    free(sample->origin);
+    sample->origin = NULL;
     return replace_text(&sample->key, key, error);
 }
 

@@ -23,7 +23,8 @@ struct member {
 };
 
 struct sample {
-    char *key; /* owned; NULL before the first */
+    char *key;    /* owned; NULL before the first */
+    char *origin; /* the file that it was read from, for messages; owned; or NULL */
     struct member *members;
     size_t count, slots; /* slots beyond count keep their buffers for later */
     size_t arrived;      /* members there were before the stage added its own */

@@ -55,6 +55,12 @@ struct job {
     const float *data; /* [heads, tokens, tokens] */
 };
 
+static int check_heads(struct error *error)
+{
+    const int status = check_list("--heads", options.heads, error);
+    return status < 0 ? fail(error, status, "%s, or mean, max, min or std", error->text) : 0;
+}
+
 static int open_attnsplit(struct run *run, struct error *error)
 {
     struct state *state = run->state = calloc(1, sizeof *state);
@@ -73,7 +79,7 @@ static int open_attnsplit(struct run *run, struct error *error)
     if (status == 0 && options.layers)
         status = check_list("--layers", options.layers, error);
     if (status == 0 && options.heads && state->fusion == FUSE_NONE)
-        status = check_list("--heads", options.heads, error);
+        status = check_heads(error);
     return status;
 }
 

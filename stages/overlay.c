@@ -4,10 +4,12 @@
 #include "common/stage.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,7 +65,7 @@ static const struct option_row rows[] = {
         "width of a panel (default: the picture's, at most 1024 alone and 320 in a grid)",
         AT(width), 1, 65536, false },
     { 0, "format", OPTION_CHOICE, "png|tiff|jpeg|ppm",
-        "of the figures (default: png); ppm: a picture a sample to standard output, all of one "
+        "of the figures (default: by the ending of -o, else png); ppm: a picture a sample to standard output, all of one "
         "size, for ffmpeg",
         AT(format), 0, 0, false },
     { 0, "raw", OPTION_FLAG, NULL,
@@ -119,6 +121,19 @@ static int open_directory(struct run *run, struct state *state, struct error *er
     return state->paths ? 0 : fail_errno(error, "temporary file");
 }
 
+/* The format that -o FILE's ending says; PNG where it says none. */
+static int format_by_name(const char *path)
+{
+    static const char *const names[][2] = { { ".png", NULL }, { ".tif", ".tiff" },
+        { ".jpg", ".jpeg" }, { ".ppm", NULL } };
+    const char *dot = path ? strrchr(path, '.') : NULL;
+    for (int i = 0; dot && i < 4; i++)
+        for (int j = 0; j < 2; j++)
+            if (names[i][j] && strcasecmp(dot, names[i][j]) == 0)
+                return i;
+    return 0;
+}
+
 static int open_overlay(struct run *run, struct error *error)
 {
     struct state *state = run->state = calloc(1, sizeof *state);
@@ -126,7 +141,9 @@ static int open_overlay(struct run *run, struct error *error)
         return fail_memory(error, sizeof *state);
     if (options.raw && options.format >= 0 && formats[options.format] != PICTURE_TIFF)
         return fail(error, BAD_USAGE, "--raw is a TIFF: leave out --format");
-    const int format = options.raw ? 1 : options.format < 0 ? 0 : options.format;
+    const int format = options.raw ? 1
+        : options.format < 0       ? format_by_name(run->common.output)
+                                   : options.format;
     state->format = formats[format];
     state->ending = endings[format];
     state->figure = (struct figure_options){ .colormap = colormaps[options.colormap],
@@ -214,6 +231,18 @@ static int make_directories(char *path, struct error *error)
     return 0;
 }
 
+/* A key is longer than the file's name was where that isn't ASCII. */
+static bool is_too_long(const char *path)
+{
+    size_t length = 0; /* of a component */
+    for (const char *at = path; *at; at++) {
+        length = *at == '/' ? 0 : length + 1;
+        if (length > NAME_MAX - strlen(".part"))
+            return true;
+    }
+    return strlen(path) >= PATH_MAX - strlen(".part");
+}
+
 /* Writes DIR/KEY.ENDING.part: it gets its name when the stream has proved whole. */
 static int put_file(struct state *state, const char *key, const unsigned char *bytes,
     size_t size, struct error *error)
@@ -222,14 +251,17 @@ static int put_file(struct state *state, const char *key, const unsigned char *b
     struct whole_file file = { .fd = -1 };
     if (asprintf(&path, "%s/%s.%s", options.directory, key, state->ending) < 0)
         return fail_memory(error, strlen(key));
-    int status = make_directories(path, error);
+    int status = is_too_long(path)
+                     ? fail(error, BAD_SAMPLE, "its key is too long to name a file in %.200s",
+                           options.directory)
+                     : make_directories(path, error);
     if (status == 0)
         status = file_begin(path, &file, error);
     if (status == 0)
         status = file_put(&file, bytes, size, error);
     if (status == 0)
         status = file_close(&file, error);
-    if (status == 0 && fwrite(path, strlen(path) + 1, 1, state->paths) != 1)
+    if (status == 0 && fwrite(file.path, strlen(file.path) + 1, 1, state->paths) != 1)
         status = fail_errno(error, "temporary file");
     file_release(&file);
     free(path);

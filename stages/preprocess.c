@@ -157,10 +157,14 @@ static int number_classes(const struct run *run, const struct vit *vit, struct e
     const int status = preprocess->labels
                            ? labels_number(preprocess->labels, class_name, vit, classes, error)
                            : 0;
-    if (status == 1)
+    const char *from = ((const struct options *)run->options)->labels;
+    if (status == 1 && strcmp(from, "folder") != 0)
         run_warn(run, NULL,
-            "no model says how the classes that %s names are numbered: by their order",
-            ((const struct options *)run->options)->labels);
+            "no model says how the classes that %s names are numbered: by their order", from);
+    else if (status == 1 && vit)
+        run_warn(run, NULL,
+            "the directories are not classes of %s: numbered 0, 1, ... by their order",
+            vit->model.name);
     return status < 0 ? status : 0;
 }
 
@@ -314,9 +318,15 @@ static int next_sample(struct run *run, struct sample *sample, struct error *err
 {
     const struct preprocess *preprocess = run->state;
     int status = sources_next(preprocess->sources, sample, error);
+    const char *path = status == 1 || status == BAD_SAMPLE ? sources_path(preprocess->sources) : NULL;
+    if (path && !(sample->origin = strdup(path)))
+        return fail_memory(error, strlen(path));
     if (status == BAD_SAMPLE) {
         const struct error why = *error;
-        status = sample_add_text(sample, WHY, why.text, error);
+        const size_t length = path ? strlen(path) : 0; /* run_reject says the path itself */
+        const bool named = length && strncmp(why.text, path, length) == 0;
+        const char *text = why.text + (named ? length : 0);
+        status = sample_add_text(sample, WHY, text + strspn(text, ": "), error);
     } else if (status == 1 && preprocess->labels && !sample->bad
                && strcmp(sample->key, STREAM_KEY) != 0) {
         status = add_label(run, sample, error);

@@ -58,11 +58,30 @@ static const struct option_row rows[] = {
 };
 
 struct state {
+    char note[100]; /* options other than the method's own; empty: none */
     struct scratch attention; /* a layer's, where it had to be converted */
     struct scratch matrix;    /* [tokens, tokens] of one layer, heads fused */
     struct scratch order;     /* indices, to find the lowest */
     struct scratch from, to;  /* [queries, tokens] before and behind a layer */
 };
+
+/* What a reader of the map must know of how it was made. */
+static void describe_options(char note[100], bool script)
+{
+    static const char *const fusions[] = { "mean", "max", "min" };
+    size_t n = 0;
+    if (options.fusion != (script ? FUSE_MAX : FUSE_MEAN))
+        n += (size_t)snprintf(note + n, 100 - n, ", %s of heads", fusions[options.fusion]);
+    if (options.discard < (script ? 0.9 : 0) || options.discard > (script ? 0.9 : 0))
+        n += (size_t)snprintf(note + n, 100 - n, ", discard %g", options.discard);
+    if (options.residual < 0.5 || options.residual > 0.5)
+        n += (size_t)snprintf(note + n, 100 - n, ", residual %g", options.residual);
+    if (options.start > 0)
+        n += (size_t)snprintf(
+            note + n, 100 - n, ", from layer %llu", (unsigned long long)options.start);
+    if (n > 0)
+        memmove(note, note + 2, strlen(note) - 1);
+}
 
 static int open_rollout(struct run *run, struct error *error)
 {
@@ -83,6 +102,7 @@ static int open_rollout(struct run *run, struct error *error)
         options.residual = 0.5;
     if (options.discard < 0)
         options.discard = script ? 0.9 : 0;
+    describe_options(((struct state *)run->state)->note, script);
     const int status = layout_wish_check(&options.wish, error);
     return status < 0 ? status : queries_check(options.query, error);
 }
@@ -257,7 +277,8 @@ static int add_map(const struct state *state, struct sample *sample,
 {
     const size_t t = attention->tokens, p = attention->layout.prefix;
     const struct map_about about = { .method = methods[options.method], .layer = -1, .head = -1,
-        .query = query->name, .residual = options.residual };
+        .query = query->name, .residual = options.residual,
+        .note = *state->note ? state->note : NULL };
     char name[160];
     float *values;
     snprintf(name, sizeof name, "%.100s%s%s", options.as ? options.as : methods[options.method],

@@ -346,6 +346,8 @@ static int process_bad(struct run *run, const struct sample *sample, struct erro
 static int write_array(struct run *run, struct error *error)
 {
     const struct tensorcat *state = run->state;
+    if (run->counts.samples == 0)
+        return fail(error, BAD_USAGE, "--npy: no sample is left: see its keys with tensorls");
     if (run->counts.samples != 1 || !state->array.bytes)
         return fail(error, BAD_USAGE,
             "--npy: takes one good sample: of %llu, %llu bad: choose one with --key",

@@ -150,7 +150,7 @@ static void note_tile(void *argument, size_t row, size_t rows, size_t column, si
         }
 }
 
-/* Around the edges of tiles, and of what decides between rows and columns; token counts of a
+/* Around the edges of tiles, and of what decides how many there are; token counts of a
  * ViT-B/16's one, two and eight pictures. */
 static const struct {
     size_t m, n, k, layout;
@@ -170,11 +170,15 @@ static const struct {
     { 512, 100, 17, 2 },
     { 513, 768, 16, 0 },
     { 513, 100, 64, 4 },
+    { 1575, 192, 16, 2 },
     { 1576, 10, 40, 0 },
     { 1576, 96, 24, 1 },
     { 1576, 100, 24, 3 },
     { 1576, 768, 16, 0 },
     { 1576, 2304, 8, 0 },
+    { 1577, 193, 16, 4 },
+    { 2364, 97, 16, 0 },
+    { 2365, 384, 9, 1 },
 };
 
 static void finish_check(const struct finished *finished, size_t m)

@@ -101,6 +101,7 @@ static const struct {
     { ONE("[2]", "[0,4]"), 4, "offsets 0..4 don't fit its 8 bytes" },
     { ONE("[2]", "[0,8]"), 4, "don't fit" },
     { ONE("[1]", "[4,8]"), 4, "don't fit" },
+    { ONE("[1]", "[0,4]"), 3, "don't fit" },
     { ONE("[1]", "[-4,0]"), 4, "don't fit" },
     { ONE("[1]", "[4,0]"), 4, "don't fit" },
     { ONE("[1099511627776]", "[0,4398046511104]"), 4, "don't fit" },

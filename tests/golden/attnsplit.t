@@ -149,10 +149,10 @@ $ attnsplit -l 1,,2 plain.tar
 attnsplit: --layers 1,,2: takes a list as 3, -1, 0-5, 6-, 1,4 or all
 [exit 2]
 $ attnsplit -H median plain.tar
-attnsplit: --heads median: takes a list as 3, -1, 0-5, 6-, 1,4 or all
+attnsplit: --heads median: takes a list as 3, -1, 0-5, 6-, 1,4 or all, or mean, max, min or std
 [exit 2]
 $ attnsplit -H mean,max plain.tar
-attnsplit: --heads mean,max: takes a list as 3, -1, 0-5, 6-, 1,4 or all
+attnsplit: --heads mean,max: takes a list as 3, -1, 0-5, 6-, 1,4 or all, or mean, max, min or std
 [exit 2]
 $ attnsplit -q nose plain.tar
 attnsplit: -q nose: takes cls, dist, regN, mean, R:C (a patch's row and column from 0), commas between, or all

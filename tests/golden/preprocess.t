@@ -121,13 +121,13 @@ whole: 2 samples, 0 bad, 2 members
 $ cp $DATA/pictures/cut.jpg cut.jpg; : >empty.png; : >nothing; echo junk >junk.gif; echo junk >junk; ln -s nowhere gone.jpg
 
 $ preprocess $(cat all) cut.jpg empty.png nothing junk.gif junk gone.jpg missing cat.png >bad.tar
-preprocess: cut: jpeg: premature end
-preprocess: empty: empty
-preprocess: nothing: nothing: empty
-preprocess: junk: not a jpeg, png, tiff, webp, gif or pnm picture
-preprocess: junk,4: junk: not a picture
-preprocess: gone: gone.jpg: No such file or directory
-preprocess: missing: missing: No such file or directory
+preprocess: cut.jpg: jpeg: premature end
+preprocess: empty.png: empty
+preprocess: nothing: empty
+preprocess: junk.gif: not a jpeg, png, tiff, webp, gif or pnm picture
+preprocess: junk: not a picture
+preprocess: gone.jpg: No such file or directory
+preprocess: missing: No such file or directory
 preprocess: 8 samples, 7 bad
 [exit 1]
 
@@ -150,7 +150,7 @@ __stream__/tail
 
 $ for key in cut missing; do tar xOf bad.tar $key.__bad__ | sed 's/$/\n/'; done
 {"stage":"preprocess","error":"jpeg: premature end"}
-{"stage":"preprocess","error":"missing: No such file or directory"}
+{"stage":"preprocess","error":"No such file or directory"}
 
 $ printf 'P6 30000 30000 255\n' | preprocess $(cat all) - cat.png >/dev/null
 preprocess: stdin: 30000x30000 is over the limit of 178956970 pixels
@@ -158,13 +158,13 @@ preprocess: 2 samples, 1 bad
 [exit 1]
 
 $ preprocess $(cat all) --max-pixels 3 dot.ppm cat.png >/dev/null
-preprocess: dot: 2x2 is over the limit of 3 pixels
-preprocess: cat: 23x17 is over the limit of 3 pixels
+preprocess: dot.ppm: 2x2 is over the limit of 3 pixels
+preprocess: cat.png: 23x17 is over the limit of 3 pixels
 preprocess: 2 samples, 2 bad
 [exit 1]
 
 $ preprocess -j 1 $(cat all) --max-bad 0 missing cat.png >/dev/null
-preprocess: missing: missing: No such file or directory
+preprocess: missing: No such file or directory
 preprocess: 1 of 2 samples are bad, over --max-bad 0
 [exit 3]
 

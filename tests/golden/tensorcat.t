@@ -425,7 +425,7 @@ tensorcat: --npy: takes one good sample: of 1, 1 bad: choose one with --key
 0
 
 $ tensorcat --npy logits.npy --key nobody both.tar | wc -c
-tensorcat: --npy: takes one good sample: of 0, 0 bad: choose one with --key
+tensorcat: --npy: no sample is left: see its keys with tensorls
 0
 
 $ tensorcat --npy map.npy --key cat both.tar | wc -c
