@@ -93,6 +93,16 @@ uint32_t map_asker(const struct map *map, size_t index)
     return (uint32_t)(row * map->columns + column) + 1;
 }
 
+const char *map_default_asker(const struct map *map)
+{
+    const char *query = text_of(map->info, "query");
+    if (!query || map->queries > 0 || strstr(map->name, "-q"))
+        return NULL;
+    return strcmp(query, "cls") == 0 ? "from the class token"
+        : strcmp(query, "mean") == 0 ? "from all patches, their mean"
+                                     : NULL;
+}
+
 static void put_query(FILE *out, const struct map *map, size_t index)
 {
     unsigned row, column;

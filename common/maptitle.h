@@ -25,6 +25,10 @@ void map_quantity(const struct map *map, char *text, size_t size);
 /* 1 + the index of the patch whose query a map is of, 0 where it is no patch's. */
 uint32_t map_asker(const struct map *map, size_t index);
 
+/* Who asks by default, in words for the caption: "from the class token"; NULL where the title
+ * says it. */
+const char *map_default_asker(const struct map *map);
+
 /* The numbers of layer and head, -1 where there are none (or all heads were fused). */
 void map_place(const struct map *map, int *layer, int *head);
 

@@ -131,6 +131,7 @@ static int add_map(struct sheet *sheet, const struct sheet_sample *sample,
     to->columns = (uint32_t)map->columns;
     to->is_signed = map->is_signed;
     to->marked = map_asker(map, index);
+    to->asker = map_default_asker(map);
     map_place(map, &to->layer, &to->head);
     to->values = malloc(bytes);
     if (!to->values)
@@ -317,7 +318,20 @@ static int make_table(
     return 0;
 }
 
-/* "cat5 · vit_tiny", "64 of 1000 samples · vit_tiny". */
+/* Who asks in all maps whose titles don't say it; NULL where they differ. */
+static const char *only_asker(const struct sheet *sheet)
+{
+    const char *asker = NULL;
+    for (size_t i = 0; i < sheet->map_count; i++) {
+        const char *other = sheet->maps[i].asker;
+        if (asker && other && strcmp(asker, other) != 0)
+            return NULL;
+        asker = asker ? asker : other;
+    }
+    return asker;
+}
+
+/* "cat5 · vit_tiny · from the class token", "64 of 1000 samples · vit_tiny". */
 static char *make_caption(const struct sheet *sheet, uint64_t more)
 {
     char what[64], *caption = NULL;
@@ -328,9 +342,11 @@ static char *make_caption(const struct sheet *sheet, uint64_t more)
         pictures &= sheet->samples[i].picture.rgb != NULL;
     snprintf(what, sizeof what, more ? "%zu of %llu samples" : "%zu samples",
         sheet->sample_count, (unsigned long long)(sheet->sample_count + more));
-    if (asprintf(&caption, "%s%s%.*s%s",
+    const char *asker = only_asker(sheet);
+    if (asprintf(&caption, "%s%s%.*s%s%s%s",
             sheet->sample_count == 1 && more == 0 ? sheet->samples[0].key : what,
             model_length ? " \u00b7 " : "", model_length, model ? model->title : "",
+            asker ? " \u00b7 " : "", asker ? asker : "",
             pictures ? "" : " \u00b7 without a picture: the map alone on its grid") < 0)
         return NULL;
     return caption;

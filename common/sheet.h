@@ -27,6 +27,7 @@ struct sheet_map {
     double box[4];
     bool is_signed;
     uint32_t marked;     /* of its panel: the patch that asks */
+    const char *asker;   /* in words: the class token, or all patches by default; NULL: else */
     int layer, head;     /* or -1 */
     char *member;        /* "KEY.map.NAME" */
     char *title;         /* what stands over the panel, behind the model's name and a newline */
