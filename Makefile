@@ -26,14 +26,14 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 
 STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
 FORMATS = error gif io jpeg json key npy picture png pnm safetensors sample stream_read \
-	stream_write tar tiff tiff_client tiff_write webp
+	stream_write tar tensors tiff tiff_client tiff_write webp
 COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
 	maptitle model option positions progress pump resample shards sheet sources stage threads \
 	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
 SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
-	model npy option pax pictures pictures_hostile resample safetensors sample shards sheet \
-	stream tar threads view write
+	maps memory model npy option pax pictures pictures_hostile resample safetensors sample \
+	shards sheet stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

@@ -174,6 +174,7 @@ struct origin {
     json_t *json;
     const char *made_for;   /* NULL: of no model's */
     struct view_rule rule;  /* sides that it doesn't say are 0 */
+    unsigned said;          /* which parts of the rule it says rightly */
     struct view_wishes set; /* what explicit options decided */
 };
 
@@ -259,7 +260,7 @@ static int read_origin(const struct sample *sample, struct origin *origin, struc
     const int status = sample_json(sample, "view.json", &origin->json, error);
     if (status < 0)
         return status;
-    const unsigned said = get_rule(origin);
+    const unsigned said = origin->said = get_rule(origin);
     origin->made_for = json_string_value(json_object_get(origin->json, "for"));
     set->set = get_set(origin->json);
     for (size_t i = 0; i < SET_NAMES; i++)
@@ -297,8 +298,12 @@ static bool same_manner(const struct origin *origin, const struct input_model *m
 {
     struct view_rule due = model->rule;
     apply_wishes(&due, model->crop, &origin->set);
-    return due.fit == origin->rule.fit && due.filter == origin->rule.filter
-           && same_colour(due.mean, origin->rule.mean) && same_colour(due.std, origin->rule.std);
+    const struct view_rule *was = &origin->rule;
+    const unsigned said = origin->said;
+    return (!(said & SET_FIT) || due.fit == was->fit)
+        && (!(said & SET_FILTER) || due.filter == was->filter)
+        && (!(said & SET_MEAN) || same_colour(due.mean, was->mean))
+        && (!(said & SET_STD) || same_colour(due.std, was->std));
 }
 
 /* Whether the input that is there will do. Two checkpoints may have one name and one header: the

@@ -1,16 +1,9 @@
 /* safetensors: 8 bytes of header length, a JSON header, the data (huggingface/safetensors). */
 #include "formats/tensors.h"
-#include "formats/npy.h"
 
-#include <fcntl.h>
 #include <libdeflate.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define HEADER_LIMIT 100000000u /* as the reference implementation has it */
 
@@ -33,72 +26,6 @@ static const struct {
     { "U8", TENSOR_OTHER, 1 },
     { "BOOL", TENSOR_OTHER, 1 },
 };
-
-const struct tensor *tensors_find(const struct tensors *tensors, const char *name)
-{
-    for (size_t i = 0; i < tensors->count; i++)
-        if (strcmp(tensors->items[i].name, name) == 0)
-            return &tensors->items[i];
-    return NULL;
-}
-
-void tensors_free(struct tensors *tensors)
-{
-    for (size_t i = 0; i < tensors->mapping_count; i++) {
-        munmap(tensors->mappings[i].bytes, tensors->mappings[i].size);
-        json_decref(tensors->headers[i]);
-    }
-    free(tensors->mappings);
-    free(tensors->headers);
-    free(tensors->items);
-    *tensors = (struct tensors){ 0 };
-}
-
-const float *tensor_in_place(const struct tensor *tensor)
-{
-    const bool fits =
-        tensor->type == TENSOR_F32 && (uintptr_t)tensor->data % sizeof(float) == 0;
-    return fits ? (const float *)(const void *)tensor->data : NULL;
-}
-
-void tensor_to_floats(const struct tensor *tensor, float *values)
-{
-    for (size_t i = 0; i < tensor->count; i++) {
-        const unsigned char *at = tensor->data + i * (tensor->bytes / tensor->count);
-        uint16_t half;
-        double wide;
-        switch (tensor->type) {
-        case TENSOR_F64:
-            memcpy(&wide, at, sizeof wide);
-            values[i] = (float)wide;
-            break;
-        case TENSOR_F32:
-            memcpy(&values[i], at, sizeof values[i]);
-            break;
-        case TENSOR_F16:
-            memcpy(&half, at, sizeof half);
-            values[i] = half_to_float(half);
-            break;
-        case TENSOR_BF16:
-            memcpy(&half, at, sizeof half);
-            values[i] = bfloat_to_float(half);
-            break;
-        case TENSOR_OTHER:
-            values[i] = NAN;
-            break;
-        }
-    }
-}
-
-const char *tensor_shape_text(const struct tensor *tensor, char *text, size_t size)
-{
-    size_t n = (size_t)snprintf(text, size, "[");
-    for (size_t i = 0; i < tensor->rank && n < size; i++)
-        n += (size_t)snprintf(text + n, size - n, i ? ",%zu" : "%zu", tensor->shape[i]);
-    if (n < size)
-        snprintf(text + n, size - n, "]");
-    return text;
-}
 
 static int parse_shape(struct tensor *tensor, const json_t *shape, size_t item)
 {
@@ -176,15 +103,6 @@ static int check_places(struct tensor *tensors, size_t count, const struct body 
     return 0;
 }
 
-/* Whether a header before the last one has the name. */
-static bool is_in_another(const struct tensors *tensors, const char *name)
-{
-    for (size_t i = 0; i + 1 < tensors->mapping_count; i++)
-        if (json_object_get(tensors->headers[i], name))
-            return true;
-    return false;
-}
-
 static int add_tensors(struct tensors *tensors, json_t *header, const struct body *body,
     struct error *error)
 {
@@ -200,7 +118,7 @@ static int add_tensors(struct tensors *tensors, json_t *header, const struct bod
     {
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        if (is_in_another(tensors, name))
+        if (tensors_in_earlier_file(tensors, name))
             return fail(error, BAD_INPUT, "%s: %.200s is in another shard too", body->path, name);
         const int status =
             parse_tensor(&tensors->items[tensors->count], name, entry, body, error);
@@ -235,41 +153,10 @@ static int parse_file(
     return add_tensors(tensors, header, &body, error);
 }
 
-static int map_file(const char *path, struct mapping *mapping, struct error *error)
-{
-    struct stat about;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo would block */
-    if (fd < 0)
-        return fail_errno(error, "%s", path);
-    int status = fstat(fd, &about) < 0 ? fail_errno(error, "%s", path) : 0;
-    if (status == 0 && (!S_ISREG(about.st_mode) || about.st_size < 8))
-        status = fail(error, BAD_INPUT, "%s: not safetensors: %s", path,
-            S_ISREG(about.st_mode) ? "fewer than 8 bytes" : "not a regular file");
-    if (status == 0) {
-        mapping->size = (size_t)about.st_size;
-        mapping->bytes = mmap(NULL, mapping->size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (mapping->bytes == MAP_FAILED)
-            status = fail_errno(error, "%s: mmap", path);
-    }
-    close(fd);
-    return status;
-}
-
 int safetensors_add(struct tensors *tensors, const char *path, struct error *error)
 {
-    const size_t count = tensors->mapping_count + 1;
-    struct mapping *mappings = realloc(tensors->mappings, count * sizeof *mappings);
-    if (mappings)
-        tensors->mappings = mappings;
-    json_t **headers = realloc(tensors->headers, count * sizeof *headers);
-    if (headers)
-        tensors->headers = headers;
-    if (!mappings || !headers)
-        return fail_memory(error, count * sizeof *mappings);
-    headers[count - 1] = NULL;
-    const int status = map_file(path, &mappings[count - 1], error);
+    const int status = tensors_map(tensors, path, "safetensors", error);
     if (status < 0)
         return status;
-    tensors->mapping_count = count;
-    return parse_file(tensors, &mappings[count - 1], path, error);
+    return parse_file(tensors, &tensors->mappings[tensors->mapping_count - 1], path, error);
 }

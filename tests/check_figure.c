@@ -164,8 +164,8 @@ static void colours_of(float a, float b, bool is_signed, const char *quantity,
     struct picture picture = plain_picture(320, 40);
     const float first[2] = { a, 0 }, second[2] = { b, 0 };
     const struct panel panels[2] = {
-        { "a", &picture, first, 1, 2, { 0, 0, 320, 40 }, is_signed, NULL },
-        { "b", &picture, second, 1, 2, { 0, 0, 320, 40 }, is_signed, quantity },
+        { "a", &picture, first, 1, 2, { 0, 0, 320, 40 }, is_signed, NULL, 0 },
+        { "b", &picture, second, 1, 2, { 0, 0, 320, 40 }, is_signed, quantity, 0 },
     };
     struct error warning;
     struct picture figure = drawn(panels, 2, options, &warning);
@@ -213,7 +213,7 @@ START_TEST(gaps_and_zeros)
     struct picture picture = plain_picture(600, 400);
     const float holes[4] = { 0, NAN, 1, INFINITY }, zeros[4] = { 0 }, none[1] = { NAN };
     struct panel panel = { "holes\nmore", &picture, holes, 2, 2, { 0, 0, 600, 400 }, false,
-        NULL };
+        NULL, 0 };
     struct error warning;
     uint64_t x, y;
     for (int how = UPSAMPLE_BILINEAR; how <= UPSAMPLE_BICUBIC; how++) {
@@ -247,11 +247,42 @@ START_TEST(gaps_and_zeros)
 }
 END_TEST
 
+/* The frame lies on the edge of the marked cell, dark outside and white inside, and nowhere
+ * else. */
+START_TEST(marks_a_cell)
+{
+    struct picture picture = plain_picture(600, 400);
+    const float values[6] = { 1, 1, 1, 1, 1, 1 };
+    struct panel panel = { "t", &picture, values, 2, 3, { 0, 0, 600, 400 }, false, NULL, 5 };
+    struct error warning;
+    uint64_t x, y;
+    place(&panel, 1, &opaque, 0, &x, &y);
+    struct picture marked = drawn(&panel, 1, &opaque, &warning);
+    panel.marked = 0;
+    struct picture plain = drawn(&panel, 1, &opaque, &warning);
+    for (uint64_t j = 0; j < 400; j++)
+        for (uint64_t i = 0; i < 600; i++) {
+            /* from the edges of row 1, column 1 inwards */
+            const int64_t in_x = i < 300 ? (int64_t)i - 200 : 399 - (int64_t)i;
+            const int64_t in_y = j < 300 ? (int64_t)j - 200 : 399 - (int64_t)j;
+            const int64_t in = in_x < in_y ? in_x : in_y;
+            const uint8_t *was = pixel(&plain, x + i, y + j), *is = pixel(&marked, x + i, y + j);
+            if (in < 0 || in >= 4)
+                ck_assert_mem_eq(is, was, 3);
+            else
+                ck_assert_int_eq(is[0], in < 2 ? 0x20 : 0xff);
+        }
+    free(marked.rgb);
+    free(plain.rgb);
+    free(picture.rgb);
+}
+END_TEST
+
 START_TEST(refuses)
 {
     struct picture picture = plain_picture(64, 48);
     const float values[4] = { 0, 1, 2, 3 };
-    const struct panel good = { "t", &picture, values, 2, 2, { 0, 0, 64, 48 }, false, NULL };
+    const struct panel good = { "t", &picture, values, 2, 2, { 0, 0, 64, 48 }, false, NULL, 0 };
     struct panel panels[64];
     struct picture figure;
     struct error warning, error;
@@ -307,6 +338,7 @@ int main(void)
     tcase_add_test(cases, blends_constantly);
     tcase_add_test(cases, shares_scale);
     tcase_add_test(cases, gaps_and_zeros);
+    tcase_add_test(cases, marks_a_cell);
     tcase_add_test(cases, refuses);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -56,7 +56,6 @@ static const struct {
     const char *message;
 } headers[] = {
     { "{}", 0, NULL },
-    { "{\"__metadata__\":{\"format\":\"pt\"}}", 0, NULL },
     { "  {}  \n", 0, NULL },
     { ONE("[]", "[0,4]"), 4, NULL },
     { ONE("[1,1,1,1,1,1,1,1]", "[0,4]"), 4, NULL },
@@ -68,7 +67,6 @@ static const struct {
 
     { "", 0, "not a JSON object" },
     { "[]", 0, "not a JSON object" },
-    { "\"{}\"", 0, "not a JSON object" },
     { "{\"a\":", 0, "not a JSON object" },
     { "{} {}", 0, "not a JSON object" },
     { "{\"a\xff\":1}", 0, "not a JSON object" },
@@ -80,20 +78,14 @@ static const struct {
     { "{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "a: type missing is not taken" },
     { TYPE("\"F8_E4M3\""), 4, "a: type F8_E4M3 is not taken" },
     { TYPE("\"f32\""), 4, "a: type f32 is not taken" },
-    { TYPE("\"F32 \""), 4, "is not taken" },
-    { TYPE("\"\""), 4, "is not taken" },
     { TYPE("32"), 4, "a: type missing is not taken" },
-    { TYPE("null"), 4, "a: type missing is not taken" },
 
     { ONE("[-1]", "[0,4]"), 4, "shape is broken" },
     { ONE("[1.0]", "[0,4]"), 4, "shape is broken" },
     { ONE("[\"1\"]", "[0,4]"), 4, "shape is broken" },
-    { ONE("[null]", "[0,4]"), 4, "shape is broken" },
     { ONE("1", "[0,4]"), 4, "shape is broken" },
-    { ONE("{}", "[0,4]"), 4, "shape is broken" },
     { ONE("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "shape is broken" },
     { ONE("[4294967296,4294967296]", "[0,0]"), 0, "overflows" },
-    { ONE("[4611686018427387904]", "[0,0]"), 0, "overflows" },
     { ONE("[9223372036854775807,3]", "[0,0]"), 0, "overflows" },
     { ONE("[99999999999999999999]", "[0,4]"), 4, "not a JSON object: too big integer" },
 
@@ -111,7 +103,6 @@ static const struct {
     { ONE("[0]", "[null,null]"), 0, "don't fit" },
     { ONE("[1]", "[0]"), 4, "don't fit" },
     { ONE("[1]", "[0,4,8]"), 4, "don't fit" },
-    { ONE("[1]", "4"), 4, "don't fit" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[0]}}", 0, "don't fit" },
 
     { ONE("[1]", "[0,4]"), 5, "1 bytes belong to no tensor" },

@@ -1,8 +1,9 @@
 """Makes tests/data/maps/: streams of made-up attention, and what maps of it must be.
 
 NAME.tar are the streams. cases.tsv has a line a command: its name, the stream, the command.
-maps.tsv has a line a map that comes out, in order: case, key, the map's name, its shape, and what
-must stand in its .json (beside signed false, target and view null). values.npy (float64) has the numbers of these maps one after another.
+maps.tsv has a line a map that comes out, in order: case, key, the map's name, its shape, and
+what must stand in its .json (beside signed false, target and view null). values.npy (float64) has
+the numbers of these maps one after another.
 
 The numbers are computed here in float64, by NumPy from the definitions of Abnar & Zuidema 2020,
 by torch from the code of vit-explain.
@@ -170,6 +171,20 @@ def vit_explain(attentions, discard_ratio, head_fusion):
     return result[0].numpy()
 
 
+def note(script, fuse, residual, discard, start):
+    """Options that differ from the method's own, as a map's .json tells them."""
+    parts = []
+    if fuse not in (None, "max" if script else "mean"):
+        parts.append("%s of heads" % fuse)
+    if discard not in (None, 0.9 if script else 0):
+        parts.append("discard %g" % discard)
+    if residual not in (None, 0.5):
+        parts.append("residual %g" % residual)
+    if start:
+        parts.append("from layer %d" % start)
+    return {"note": ", ".join(parts)} if parts else {}
+
+
 # Cases.
 
 class Cases:
@@ -235,7 +250,8 @@ class Cases:
                             stream.read(result, weights), method=method or "abnar",
                             residual=0.5 if residual is None else residual, query=name,
                             grid=list(stream.grid),
-                            model=None if stream.foreign else "made:0badcafe")
+                            model=None if stream.foreign else "made:0badcafe",
+                            **note(script, fuse, residual, discard, start))
 
     def write(self):
         for name, rows in (("cases", self.cases), ("maps", self.maps)):
@@ -319,10 +335,12 @@ def main():
         cases.rollout(plain, "vit-explain", start=start)
     cases.rollout(plain, query="all", discard=0.3, residual=0.3)
     cases.rollout(plain, "vit-explain", query="all")
-    for fuse, discard in itertools.product((None, "mean", "max", "min"), (None, 0, 0.3, 0.9, 1)):
+    for fuse, discard in itertools.product((None, "mean", "max", "min"),
+                                           (None, 0, 0.3, 0.9, 1)):
         cases.rollout(plain, "vit-explain", fuse, None, discard)
         cases.rollout(spared, "vit-explain", fuse, None, discard)
-    for fuse, discard in itertools.product(("mean", "max", "min"), (0.1, 0.3, 0.5, 0.7, 0.9, 1)):
+    for fuse, discard in itertools.product(("mean", "max", "min"),
+                                           (0.1, 0.3, 0.5, 0.7, 0.9, 1)):
         cases.rollout(ties, None, fuse, None, discard, None, "cls,1:1")
         cases.rollout(pooled, None, fuse, 0, discard)
     for fuse in ("mean", "max", "min"):
