@@ -23,8 +23,9 @@ static int parse_wish(
         || sscanf(wish->grid, "%5ux%5u%c", &rows, &columns, &rest) != 2 || rows < 1
         || columns < 1 || rows > MAX_GRID || columns > MAX_GRID)
         return fail(error, BAD_USAGE, "--grid %s: takes ROWSxCOLUMNS, as 14x14", wish->grid);
-    *layout = (struct layout){ .prefix = (size_t)prefix, .rows = rows, .columns = columns,
-        .mean = prefix == 0 };
+    *layout = (struct layout){
+        .prefix = (size_t)prefix, .rows = rows, .columns = columns, .mean = prefix == 0
+    };
     return 0;
 }
 
@@ -67,7 +68,8 @@ static size_t model_layers(const struct sample *sample, size_t least)
         return least;
     const json_int_t layers = json_integer_value(json_object_get(model, "layers"));
     json_decref(model);
-    return layers > (json_int_t)least && layers <= ATTENTION_MAX_LAYERS ? (size_t)layers : least;
+    return layers > (json_int_t)least && layers <= ATTENTION_MAX_LAYERS ? (size_t)layers
+                                                                        : least;
 }
 
 static void attention_suffix(size_t layer, char suffix[32])
@@ -83,8 +85,8 @@ static int check_shape(const struct attention *attention, const char *suffix,
         return 0;
     return fail(error, BAD_SAMPLE,
         "%s is [%zu,%zu,%zu]; %zu prefix tokens and a grid of %zux%zu make [heads,%zu,%zu]",
-        suffix, shape[0], shape[1], shape[2], attention->layout.prefix,
-        attention->layout.rows, attention->layout.columns, tokens, tokens);
+        suffix, shape[0], shape[1], shape[2], attention->layout.prefix, attention->layout.rows,
+        attention->layout.columns, tokens, tokens);
 }
 
 /* Before anything is allocated for that many tokens on the word of model.json. */
@@ -124,13 +126,13 @@ int attention_find(const struct sample *sample, const struct layout_wish *wish,
         return status;
     const struct layout *layout = &attention->layout;
     attention->tokens = layout->prefix + layout->rows * layout->columns;
-    attention->model_layers =
-        model_layers(sample, attention->layers[attention->count - 1] + 1);
+    attention->model_layers = model_layers(sample, attention->layers[attention->count - 1] + 1);
     return check_first(sample, attention, error);
 }
 
-int attention_layer(const struct sample *sample, const struct attention *attention, size_t layer,
-    size_t *heads, const float **data, struct scratch *scratch, struct error *error)
+int attention_layer(const struct sample *sample, const struct attention *attention,
+    size_t layer, size_t *heads, const float **data, struct scratch *scratch,
+    struct error *error)
 {
     char suffix[32];
     struct floats floats;

@@ -19,11 +19,11 @@ struct attention {
     size_t count;
     size_t model_layers; /* of the whole model; where unknown or less, the last present + 1 */
     struct layout layout;
-    size_t tokens;       /* prefix + rows * columns */
+    size_t tokens; /* prefix + rows * columns */
 };
 
-/* BAD_USAGE where there is none, saying which stage makes it; BAD_SAMPLE where the first layer's
- * shape isn't the layout's. */
+/* BAD_USAGE where there is none, saying which stage makes it; BAD_SAMPLE where the first
+ * layer's shape isn't the layout's. */
 int attention_find(const struct sample *sample, const struct layout_wish *wish,
     struct attention *attention, struct error *error);
 

@@ -261,7 +261,8 @@ static bool canonical_name(const char *name, char *to, size_t room, long *layer)
     return (size_t)snprintf(to, room, "%s%s", strchr(name, '#') ? "?" : "", name) < room;
 }
 
-/* The name without "teacher." or the like where that state was taken; NULL: of another state. */
+/* The name without "teacher." or the like where that state was taken; NULL: of another state.
+ */
 static const char *of_state(const char *name, const char *state)
 {
     const char *rest = *state ? skip(name, state) : name;
@@ -286,7 +287,8 @@ static int choose_state(
                 return 0;
             }
     }
-    return wish ? fail(error, BAD_USAGE, "--state %s: the checkpoint has no such state dict", wish)
+    return wish ? fail(
+               error, BAD_USAGE, "--state %s: the checkpoint has no such state dict", wish)
                 : 0;
 }
 
@@ -319,8 +321,8 @@ static int other_kind(const struct tensors *tensors, struct error *error)
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)
         for (size_t i = 0; i < tensors->count; i++)
             if (fnmatch(others[k][0], tensors->items[i].name, 0) == 0)
-                return fail(error, BAD_USAGE, "not a ViT: %.200s says %s", tensors->items[i].name,
-                    others[k][1]);
+                return fail(error, BAD_USAGE, "not a ViT: %.200s says %s",
+                    tensors->items[i].name, others[k][1]);
     return 0;
 }
 
@@ -329,9 +331,9 @@ static int not_a_vit(const struct tensors *tensors, struct error *error)
     const int status = other_kind(tensors, error);
     return status < 0 ? status
                       : fail(error, BAD_USAGE,
-                            "not a ViT: none of its %zu tensors is a patch embedding (the first "
-                            "is %.200s)",
-                            tensors->count, tensors->count ? tensors->items[0].name : "none");
+                          "not a ViT: none of its %zu tensors is a patch embedding (the first "
+                          "is %.200s)",
+                          tensors->count, tensors->count ? tensors->items[0].name : "none");
 }
 
 static int place(struct vit_found *found, const struct name_row *row, long layer,
@@ -344,8 +346,8 @@ static int place(struct vit_found *found, const struct name_row *row, long layer
     if (layer >= MAX_LAYERS)
         return fail(error, BAD_USAGE, "%.200s: more than %d layers", tensor->name, MAX_LAYERS);
     const struct tensor **to = row->slot < GLOBAL_SLOTS
-        ? &found->global[row->slot]
-        : &found->blocks[layer][row->slot - GLOBAL_SLOTS];
+                                   ? &found->global[row->slot]
+                                   : &found->blocks[layer][row->slot - GLOBAL_SLOTS];
     if (*to)
         return fail(error, BAD_USAGE,
             "two tensors for one place: %.200s and %.200s: say which state dict by --state",
@@ -373,9 +375,9 @@ static int place_tensor(struct vit_found *found, const struct naming *naming,
     const int status = other_kind(tensors, error);
     return status < 0 ? status
                       : fail(error, BAD_USAGE,
-                            "%.200s: a tensor that no ViT of the family %s has: such a model "
-                            "can't be computed rightly",
-                            tensor->name, naming->family);
+                          "%.200s: a tensor that no ViT of the family %s has: such a model "
+                          "can't be computed rightly",
+                          tensor->name, naming->family);
 }
 
 int vit_find(const struct tensors *tensors, const char *state, struct vit_found **result,

@@ -18,8 +18,9 @@ static int check_panels(const struct panel *panels, size_t count, struct error *
             return fail(error, BAD_SAMPLE, "panel %zu: a map of %ux%u cells", k + 1,
                 panel->rows, panel->columns);
         const double *box = panel->box;
-        if (panel->picture && !(box[0] < box[2] && box[1] < box[3] && isfinite(box[0]) &&
-                                  isfinite(box[1]) && isfinite(box[2]) && isfinite(box[3])))
+        if (panel->picture
+            && !(box[0] < box[2] && box[1] < box[3] && isfinite(box[0]) && isfinite(box[1])
+                 && isfinite(box[2]) && isfinite(box[3])))
             return fail(error, BAD_SAMPLE, "panel %zu: its box %g,%g,%g,%g is empty", k + 1,
                 box[0], box[1], box[2], box[3]);
     }
@@ -37,8 +38,8 @@ static int check_options(
         return fail(error, BAD_USAGE, "alpha %g is not from 0 to 1", options->alpha);
     if (!(options->clip >= 0 && options->clip < 50))
         return fail(error, BAD_USAGE, "percentile %g is not from 0 to below 50", options->clip);
-    if (options->has_range &&
-        !(options->low < options->high && isfinite(options->low) && isfinite(options->high)))
+    if (options->has_range
+        && !(options->low < options->high && isfinite(options->low) && isfinite(options->high)))
         return fail(error, BAD_USAGE, "range %g,%g is empty", (double)options->low,
             (double)options->high);
     return 0;
@@ -190,8 +191,8 @@ static void place_bars(struct plan *plan)
         for (size_t k = 0; k < kind->ticks; k++) {
             const char *text = kind->tick[k].text;
             kind->width = larger(
-                kind->width, plan->bar_width + 8 +
-                                 (uint64_t)font_width(text, strlen(text), plan->caption_cap));
+                kind->width, plan->bar_width + 8
+                                 + (uint64_t)font_width(text, strlen(text), plan->caption_cap));
         }
         kind->x = plan->width + larger(plan->gap, plan->bar_width);
         plan->width = kind->x + kind->width;
@@ -259,8 +260,8 @@ static int write_caption(struct plan *plan, const char *caption, struct error *e
         append(note, " Each panel has its own scale.");
     note_scales(plan, note);
     if (plan->options->clip > 0 && !plan->options->has_range)
-        append(note, " The outermost %g%% of values share the end colours.",
-            plan->options->clip);
+        append(
+            note, " The outermost %g%% of values share the end colours.", plan->options->clip);
     if (gaps)
         append(note, " Hatched: no finite value.");
     plan->text = malloc(size);

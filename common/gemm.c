@@ -10,7 +10,8 @@ const char *gemm_start(void)
 #if defined(__x86_64__)
     __builtin_cpu_init();
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+                      && __builtin_cpu_supports("avx512bw")
+                      && __builtin_cpu_supports("avx512vl");
     if (wide && !__builtin_cpu_is("amd"))
         setenv("BLIS_ARCH_TYPE", "skx", 0); /* 0.9 takes numbers only, reads this as 0: skx */
 #endif
@@ -68,8 +69,8 @@ static size_t share(size_t size, size_t parts, size_t multiple)
 /*
  * One picture (few rows): tiles of columns, as each packs its own part of the weights; several:
  * tiles of about 800 rows and half or a quarter of the columns, a balance between packing the
- * left factor and the right one again. Multiples of 96 fit the register blocks of BLIS's kernels
- * (6x16, 32x12, 14x32).
+ * left factor and the right one again. Multiples of 96 fit the register blocks of BLIS's
+ * kernels (6x16, 32x12, 14x32).
  */
 void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument)

@@ -25,7 +25,8 @@ void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct mat
     float keep, float *c, size_t c_stride);
 
 /* What is done with a finished tile: rows [row, row + rows) and columns likewise of C. */
-typedef void gemm_finish(void *argument, size_t row, size_t rows, size_t column, size_t columns);
+typedef void gemm_finish(
+    void *argument, size_t row, size_t rows, size_t column, size_t columns);
 
 /*
  * The same on all threads, for big products, keep = 0; finish (may be NULL) is called for every

@@ -226,7 +226,7 @@ static unsigned get_set(const json_t *json)
     unsigned set = 0;
     size_t i;
     json_t *item;
-    json_array_foreach (json_object_get(json, "set"), i, item)
+    json_array_foreach(json_object_get(json, "set"), i, item)
         for (size_t n = 0; json_is_string(item) && n < SET_NAMES; n++)
             if (strcmp(json_string_value(item), set_names[n].name) == 0)
                 set |= set_names[n].bit;
@@ -301,13 +301,13 @@ static bool same_manner(const struct origin *origin, const struct input_model *m
     const struct view_rule *was = &origin->rule;
     const unsigned said = origin->said;
     return (!(said & SET_FIT) || due.fit == was->fit)
-        && (!(said & SET_FILTER) || due.filter == was->filter)
-        && (!(said & SET_MEAN) || same_colour(due.mean, was->mean))
-        && (!(said & SET_STD) || same_colour(due.std, was->std));
+           && (!(said & SET_FILTER) || due.filter == was->filter)
+           && (!(said & SET_MEAN) || same_colour(due.mean, was->mean))
+           && (!(said & SET_STD) || same_colour(due.std, was->std));
 }
 
-/* Whether the input that is there will do. Two checkpoints may have one name and one header: the
- * name alone doesn't say that the rule is this model's. */
+/* Whether the input that is there will do. Two checkpoints may have one name and one header:
+ * the name alone doesn't say that the rule is this model's. */
 static bool fits(const struct origin *origin, const struct input_model *model,
     const struct view_wishes *wishes)
 {

@@ -22,8 +22,8 @@ enum {
 struct view_wishes {
     unsigned set; /* which of the following count */
     uint32_t width, height;
-    uint32_t resize;  /* shorter side before the crop */
-    double crop_pct;  /* timm: resize to size / crop_pct */
+    uint32_t resize; /* shorter side before the crop */
+    double crop_pct; /* timm: resize to size / crop_pct */
     enum resample_filter filter;
     enum view_fit fit;
     float mean[3], std[3];
@@ -39,8 +39,8 @@ struct input_model {
 
 /*
  * The model's rule with wishes over it. Another size keeps the model's crop ratio (timm:
- * floor(size / crop)). BAD_USAGE where mean or std are neither known nor wished for: "NAME: mean
- * and std are not known ...: say preprocess --mean r,g,b --std r,g,b".
+ * floor(size / crop)). BAD_USAGE where mean or std are neither known nor wished for: "NAME:
+ * mean and std are not known ...: say preprocess --mean r,g,b --std r,g,b".
  */
 int input_rule(const struct input_model *model, const struct view_wishes *wishes,
     struct view_rule *rule, struct error *error);
@@ -55,10 +55,10 @@ int input_make(struct sample *sample, const struct input_model *model,
 
 /*
  * What a model stage does first: keeps the sample's input where its view.json says that it was
- * made for this model, where size, mean and std were all set by explicit options, or where there
- * is no view.json; otherwise makes it anew from the picture by this model's rule with wishes
- * (the stage's own, such as --size) and what view.json's "set" names over it. BAD_SAMPLE where
- * it was made for another model and there is no picture.
+ * made for this model, where size, mean and std were all set by explicit options, or where
+ * there is no view.json; otherwise makes it anew from the picture by this model's rule with
+ * wishes (the stage's own, such as --size) and what view.json's "set" names over it. BAD_SAMPLE
+ * where it was made for another model and there is no picture.
  */
 int input_fit(struct sample *sample, const struct input_model *model,
     const struct view_wishes *wishes, uint64_t max_pixels, struct error *error);

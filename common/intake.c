@@ -57,9 +57,8 @@ static bool is_tar(const unsigned char *bytes, size_t size)
 static bool is_cut_or_empty(const unsigned char *bytes, size_t size)
 {
     static const unsigned char zeros[TAR_BLOCK];
-    return (size >= sizeof STREAM_KEY &&
-               memcmp(bytes, STREAM_KEY "/", sizeof STREAM_KEY) == 0) ||
-           (size == TAR_BLOCK && memcmp(bytes, zeros, TAR_BLOCK) == 0);
+    return (size >= sizeof STREAM_KEY && memcmp(bytes, STREAM_KEY "/", sizeof STREAM_KEY) == 0)
+           || (size == TAR_BLOCK && memcmp(bytes, zeros, TAR_BLOCK) == 0);
 }
 
 static bool is_raw_pnm(const unsigned char *bytes, size_t size)
@@ -79,8 +78,8 @@ int intake_look(struct intake *intake, enum intake_kind *kind, struct error *err
     const bool picture = picture_kind(bytes, got);
     const bool named = !intake->standard && picture_suffix(extension);
     const bool tar = !intake->standard && strcasecmp(extension, "tar") == 0;
-    if (is_tar(bytes, got) || (!picture && !named && is_cut_or_empty(bytes, got)) ||
-        (tar && !picture))
+    if (is_tar(bytes, got) || (!picture && !named && is_cut_or_empty(bytes, got))
+        || (tar && !picture))
         *kind = INTAKE_SHARD;
     else if (picture)
         *kind = is_raw_pnm(bytes, got) ? INTAKE_FRAMES : INTAKE_PICTURE;

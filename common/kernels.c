@@ -1,6 +1,6 @@
 /*
- * Loops are written so that the compiler vectorises them: no branches, no library calls, sums in
- * a fixed number of lanes (so that the result is the same whatever the vector's width).
+ * Loops are written so that the compiler vectorises them: no branches, no library calls, sums
+ * in a fixed number of lanes (so that the result is the same whatever the vector's width).
  */
 #include "common/kernels.h"
 
@@ -89,8 +89,8 @@ static inline float activate(float x, enum activation activation)
     return x;
 }
 
-KERNEL void layernorm_forward(float *y, const float *x, const float *weight,
-    const float *bias, size_t n, size_t dim, float eps)
+KERNEL void layernorm_forward(float *y, const float *x, const float *weight, const float *bias,
+    size_t n, size_t dim, float eps)
 {
     const size_t whole = dim / LANES * LANES;
     for (size_t row = 0; row < n; row++, x += dim, y += dim) {
@@ -149,10 +149,10 @@ KERNEL void bias_forward(
 }
 
 /* A constant activation, so that each has its own loop without a branch. */
-#define ACTIVATE(KIND)                                                                         \
-    case KIND:                                                                                 \
-        for (size_t i = 0; i < columns; i++)                                                   \
-            x[i] = activate(x[i], KIND);                                                       \
+#define ACTIVATE(KIND)                       \
+    case KIND:                               \
+        for (size_t i = 0; i < columns; i++) \
+            x[i] = activate(x[i], KIND);     \
         break
 
 KERNEL void activation_forward(float *x, const float *bias, enum activation activation,

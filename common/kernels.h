@@ -19,15 +19,15 @@ void softmax_forward(float *x, size_t n, size_t width, size_t stride);
 /* Below, x is a tile of rows x columns with rows stride apart, bias (may be NULL) [columns]. */
 
 /* x += bias */
-void bias_forward(
-    float *x, const float *bias, size_t rows, size_t columns, size_t stride);
+void bias_forward(float *x, const float *bias, size_t rows, size_t columns, size_t stride);
 
 /* x = activation(x + bias), elementwise (Hendrycks & Gimpel 2016 for GELU and its two
  * approximations; SiLU x * sigmoid(x)). The exact GELU's erf is good to 4e-7. */
 void activation_forward(float *x, const float *bias, enum activation activation, size_t rows,
     size_t columns, size_t stride);
 
-/* x[n, width] = activation(gate) * x where gate is [n, width] (Shazeer 2020); both have stride. */
+/* x[n, width] = activation(gate) * x where gate is [n, width] (Shazeer 2020); both have stride.
+ */
 void gated_forward(float *x, const float *gate, enum activation activation, size_t n,
     size_t width, size_t stride);
 

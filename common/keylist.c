@@ -64,7 +64,7 @@ bool keylist_find(struct keylist *list, const char *key)
     const struct listed_key wanted = { .key = (char *)(size_t)key };
     struct listed_key *found = list->count == 0 ? NULL
                                                 : bsearch(&wanted, list->keys, list->count,
-                                                      sizeof wanted, compare_keys);
+                                                    sizeof wanted, compare_keys);
     if (found)
         found->found = true;
     return found;

@@ -286,7 +286,7 @@ int labels_number(struct labels *labels, const char *(*name)(const void *model, 
     for (size_t i = count; i-- > 0;) { /* from the end: of two of one name the first counts */
         const char *class_name = name(model, i);
         const char *const *found = class_name ? bsearch(&class_name, labels->names, named,
-                                                    sizeof *labels->names, compare_names)
+                                       sizeof *labels->names, compare_names)
                                               : NULL;
         known |= class_name != NULL;
         if (found)
@@ -298,9 +298,10 @@ int labels_number(struct labels *labels, const char *(*name)(const void *model, 
     if (!known || missing) {
         free(numbers);
         return !known || labels->by_directory
-            ? 1
-            : fail(error, BAD_USAGE, "the model has no class %.200s, which --labels names",
-                  labels->names[missing - 1]);
+                   ? 1
+                   : fail(error, BAD_USAGE,
+                       "the model has no class %.200s, which --labels names",
+                       labels->names[missing - 1]);
     }
     labels->numbers = numbers;
     return 0;

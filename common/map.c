@@ -18,7 +18,8 @@ int layout_read(const struct sample *sample, struct layout *layout, struct error
 {
     if (!sample_find(sample, "model.json"))
         return fail(error, BAD_USAGE,
-            "has no model.json: run vitfwd, or say --prefix N --grid RxC for arrays of your own "
+            "has no model.json: run vitfwd, or say --prefix N --grid RxC for arrays of your "
+            "own "
             "model");
     json_t *model;
     const int status = sample_json(sample, "model.json", &model, error);
@@ -27,14 +28,15 @@ int layout_read(const struct sample *sample, struct layout *layout, struct error
     const json_t *grid = json_object_get(model, "grid");
     const char *readout = json_string_value(json_object_get(model, "readout"));
     const bool good = get_count(json_object_get(model, "prefix"), MAX_GRID, &layout->prefix)
-        && get_count(json_array_get(grid, 0), MAX_GRID, &layout->rows)
-        && get_count(json_array_get(grid, 1), MAX_GRID, &layout->columns) && layout->rows > 0
-        && layout->columns > 0 && layout->rows <= MAX_PATCHES / layout->columns;
+                      && get_count(json_array_get(grid, 0), MAX_GRID, &layout->rows)
+                      && get_count(json_array_get(grid, 1), MAX_GRID, &layout->columns)
+                      && layout->rows > 0 && layout->columns > 0
+                      && layout->rows <= MAX_PATCHES / layout->columns;
     layout->mean = readout ? strcmp(readout, "mean") == 0 : layout->prefix == 0;
     layout->distilled = json_is_true(json_object_get(model, "distilled"));
     const json_t *registers = json_object_get(model, "registers");
     layout->no_class = layout->prefix > 0 && json_is_integer(registers)
-        && (size_t)json_integer_value(registers) == layout->prefix;
+                       && (size_t)json_integer_value(registers) == layout->prefix;
     json_decref(model);
     return good ? 0 : fail(error, BAD_SAMPLE, "model.json has no prefix and grid");
 }
@@ -73,10 +75,7 @@ static int parse_query(const char *text, const char *word, const struct layout *
     struct query *query, struct error *error)
 {
     unsigned long row = 0, column = 0, number = 0;
-    const size_t specials = !layout    ? 0
-        : layout->no_class            ? 0
-        : layout->distilled           ? 2
-                                      : 1;
+    const size_t specials = !layout ? 0 : layout->no_class ? 0 : layout->distilled ? 2 : 1;
     *query = (struct query){ .kind = QUERY_TOKEN };
     snprintf(query->name, sizeof query->name, "%.30s", word);
     if (strcmp(word, "mean") == 0) {
@@ -87,21 +86,21 @@ static int parse_query(const char *text, const char *word, const struct layout *
     if (strcmp(word, "cls") == 0) {
         query->by_default = layout && !layout->mean;
         return !layout || (layout->prefix > 0 && !layout->no_class)
-            ? 0
-            : fail(error, BAD_USAGE, "-q cls: this model has no class token");
+                   ? 0
+                   : fail(error, BAD_USAGE, "-q cls: this model has no class token");
     }
     if (strcmp(word, "dist") == 0) {
         query->token = 1;
         return !layout || (layout->distilled && layout->prefix > 1)
-            ? 0
-            : fail(error, BAD_USAGE, "-q dist: this model has no distillation token");
+                   ? 0
+                   : fail(error, BAD_USAGE, "-q dist: this model has no distillation token");
     }
     if (parse_register(word, &number)) {
         query->token = specials + number;
         return !layout || (number < layout->prefix && query->token < layout->prefix)
-            ? 0
-            : fail(error, BAD_USAGE, "-q %s: this model has %zu registers", word,
-                layout->prefix > specials ? layout->prefix - specials : 0);
+                   ? 0
+                   : fail(error, BAD_USAGE, "-q %s: this model has %zu registers", word,
+                       layout->prefix > specials ? layout->prefix - specials : 0);
     }
     if (!parse_pair(word, &row, &column))
         return unknown_query(text, error);
@@ -114,8 +113,8 @@ static int parse_query(const char *text, const char *word, const struct layout *
     return 0;
 }
 
-static int every_patch(const struct layout *layout, struct query **queries, size_t *count,
-    struct error *error)
+static int every_patch(
+    const struct layout *layout, struct query **queries, size_t *count, struct error *error)
 {
     *count = layout->rows * layout->columns;
     *queries = calloc(*count, sizeof **queries);
@@ -123,7 +122,7 @@ static int every_patch(const struct layout *layout, struct query **queries, size
         return fail_memory(error, *count * sizeof **queries);
     for (size_t i = 0; i < *count; i++)
         (*queries)[i].token = layout->prefix + i;
-    snprintf((*queries)[0].name, sizeof (*queries)[0].name, "all");
+    snprintf((*queries)[0].name, sizeof(*queries)[0].name, "all");
     return 0;
 }
 
@@ -154,7 +153,7 @@ int queries_parse(const char *text, const struct layout *layout, struct query **
     if (*together)
         return every_patch(layout, queries, count, error);
     return parse_words(text           ? text
-            : layout->mean            ? "mean"
+                       : layout->mean ? "mean"
                                       : "cls",
         layout, queries, count, error);
 }
@@ -181,8 +180,8 @@ static json_t *number_or_null(int number)
     return number < 0 ? json_null() : json_integer(number);
 }
 
-static json_t *about_json(const struct sample *sample, const struct map_about *about,
-    const struct layout *layout)
+static json_t *about_json(
+    const struct sample *sample, const struct map_about *about, const struct layout *layout)
 {
     struct error ignored;
     json_t *model = NULL, *view = NULL;
@@ -191,8 +190,8 @@ static json_t *about_json(const struct sample *sample, const struct map_about *a
     if (sample_find(sample, "view.json"))
         sample_json(sample, "view.json", &view, &ignored);
     json_t *target = about->class_specific ? json_object_get(model, "target") : NULL;
-    json_t *head = about->head_fusion ? json_string(about->head_fusion)
-                                      : number_or_null(about->head);
+    json_t *head =
+        about->head_fusion ? json_string(about->head_fusion) : number_or_null(about->head);
     json_t *json = json_pack("{s:s, s:o, s:o, s:s?, s:o, s:b, s:O?, s:O?, s:[i,i], s:O?}",
         "method", about->method, "layer", number_or_null(about->layer), "head", head, "query",
         about->query, "residual",
@@ -242,7 +241,8 @@ static int read_map(const struct sample *sample, const char *suffix, struct map 
     struct npy npy;
     const struct member *member = sample_find(sample, suffix);
     const size_t length = strlen(suffix) - strlen("map..npy");
-    snprintf(map->name, sizeof map->name, "%.*s", (int)(length < 127 ? length : 127), suffix + 4);
+    snprintf(
+        map->name, sizeof map->name, "%.*s", (int)(length < 127 ? length : 127), suffix + 4);
     snprintf(about, sizeof about, "map.%s.json", map->name);
     int status = npy_parse(member->bytes, member->size, &npy, error);
     if (status == 0 && ((npy.rank != 2 && npy.rank != 3) || npy.count == 0))

@@ -32,8 +32,8 @@ struct query {
 
 /*
  * The queries that -q TEXT names (NULL: what the head reads), in order; queries is malloc'd.
- * "all": every patch, as one map of [queries, rows, columns]; *together is then true. BAD_USAGE:
- * a token that this layout lacks.
+ * "all": every patch, as one map of [queries, rows, columns]; *together is then true.
+ * BAD_USAGE: a token that this layout lacks.
  */
 int queries_parse(const char *text, const struct layout *layout, struct query **queries,
     size_t *count, bool *together, struct error *error);
@@ -48,8 +48,8 @@ struct map_about {
     const char *query;       /* NULL: none */
     double residual;         /* weight of the identity, or negative */
     bool is_signed;
-    bool class_specific;     /* the target of model.json belongs to it */
-    const char *note;        /* options that differ from the method's own; NULL: none do */
+    bool class_specific; /* the target of model.json belongs to it */
+    const char *note;    /* options that differ from the method's own; NULL: none do */
 };
 
 /*
@@ -67,7 +67,7 @@ struct map {
     size_t queries; /* 0: [rows, columns] */
     size_t rows, columns;
     const float *values;
-    json_t *info;      /* map.NAME.json, owned; an empty object where there is none */
+    json_t *info; /* map.NAME.json, owned; an empty object where there is none */
     bool is_signed;
     bool has_box;
     double box[4];     /* of view: x0 y0 x1 y1 in pixels of the picture */

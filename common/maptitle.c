@@ -72,7 +72,7 @@ static void put_name(FILE *out, const struct map *map)
     else if (layer >= 0 && fused)
         fprintf(out, "layer %d, %s of heads", layer, fused);
     else if (method && name_length(map) == (int)strlen(method)
-        && strncmp(map->name, method, strlen(method)) == 0)
+             && strncmp(map->name, method, strlen(method)) == 0)
         fputs(method_words(method), out);
     else
         fprintf(out, "%.*s", name_length(map), map->name);
@@ -98,9 +98,9 @@ const char *map_default_asker(const struct map *map)
     const char *query = text_of(map->info, "query");
     if (!query || map->queries > 0 || strstr(map->name, "-q"))
         return NULL;
-    return strcmp(query, "cls") == 0 ? "from the class token"
-        : strcmp(query, "mean") == 0 ? "from all patches, their mean"
-                                     : NULL;
+    return strcmp(query, "cls") == 0    ? "from the class token"
+           : strcmp(query, "mean") == 0 ? "from all patches, their mean"
+                                        : NULL;
 }
 
 static void put_query(FILE *out, const struct map *map, size_t index)

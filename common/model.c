@@ -113,8 +113,8 @@ static int read_json(const char *path, json_t **json, struct error *error)
 }
 
 /* DIRECTORY/NAME as JSON where it is there. */
-static int read_beside(struct model *model, const char *directory, const char *name, bool config,
-    struct error *error)
+static int read_beside(struct model *model, const char *directory, const char *name,
+    bool config, struct error *error)
 {
     char path[PATH_ROOM];
     json_t **json = config ? &model->config : &model->preprocessor;
@@ -162,7 +162,8 @@ static int read_labels(struct model *model, const char *directory, struct error 
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
+    return strcmp(
+        json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
 }
 
 /* Every shard that the index names, once, in order of their names. */
@@ -185,7 +186,8 @@ static int open_shards(
             files[n++] = file;
             const char *name = json_string_value(file);
             if (!name || strchr(name, '/') || !ends_with(name, ".safetensors"))
-                status = fail(error, BAD_INPUT, "%s: %.200s is in no shard beside it", path, tensor);
+                status =
+                    fail(error, BAD_INPUT, "%s: %.200s is in no shard beside it", path, tensor);
         }
     if (status == 0)
         qsort(files, n, sizeof *files, by_name);
@@ -195,8 +197,8 @@ static int open_shards(
             status = safetensors_add(&model->tensors, path, error);
         }
     if (status == 0 && model->tensors.count != count)
-        status = fail(error, BAD_INPUT, "%s/%s: names %zu tensors, its shards have %zu", directory,
-            index, count, model->tensors.count);
+        status = fail(error, BAD_INPUT, "%s/%s: names %zu tensors, its shards have %zu",
+            directory, index, count, model->tensors.count);
     free(files);
     json_decref(json);
     return status;
@@ -243,8 +245,9 @@ static int read_metadata(struct model *model, struct error *error)
     model->config = json_loads(text, 0, NULL);
     snprintf(model->sources[0], sizeof model->sources[0], "__metadata__");
     return json_is_object(model->config)
-        ? 0
-        : fail(error, BAD_INPUT, "%s: config in __metadata__ is not a JSON object", model->path);
+               ? 0
+               : fail(error, BAD_INPUT, "%s: config in __metadata__ is not a JSON object",
+                   model->path);
 }
 
 static int open_directory(struct model *model, const char *directory, struct error *error)
@@ -259,7 +262,7 @@ static int open_directory(struct model *model, const char *directory, struct err
         join_path(path, directory, "model.safetensors");
         status = is_file(path) ? safetensors_add(&model->tensors, path, error)
                                : fail(error, BAD_SYSTEM,
-                                     "%s: has no model.safetensors and no %s", directory, index);
+                                   "%s: has no model.safetensors and no %s", directory, index);
     }
     if (status == 0)
         status = read_beside(model, directory, "config.json", true, error);
@@ -276,8 +279,8 @@ static int open_file(struct model *model, const char *path, struct error *error)
 {
     char directory[PATH_ROOM], base[PATH_ROOM], config[PATH_ROOM + 8];
     const char *slash = strrchr(path, '/');
-    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
-        slash ? path : ".");
+    snprintf(directory, sizeof directory, "%.*s",
+        slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
     snprintf(base, sizeof base, "%s", slash ? slash + 1 : path);
     if (!ends_with(base, ".safetensors"))
         return fail(error, BAD_USAGE,
@@ -300,8 +303,8 @@ static int open_file(struct model *model, const char *path, struct error *error)
     return status < 0 ? status : set_name(model, directory, base, error);
 }
 
-int model_open(struct model *model, const char *name, const char *variable, const char *fallback,
-    struct error *error)
+int model_open(struct model *model, const char *name, const char *variable,
+    const char *fallback, struct error *error)
 {
     char path[PATH_ROOM];
     *model = (struct model){ 0 };

@@ -29,7 +29,8 @@ int parse_number(const char *what, const char *text, double low, double high, do
 {
     char *end;
     const double number = strtod(text, &end);
-    if (end == text || isspace((unsigned char)*text) || *end || !(number >= low && number <= high))
+    if (end == text || isspace((unsigned char)*text) || *end
+        || !(number >= low && number <= high))
         return fail(
             error, BAD_USAGE, "%s %s: takes a number from %g to %g", what, text, low, high);
     *value = number;
@@ -54,8 +55,8 @@ int parse_numbers(const char *what, const char *text, char separator, size_t cou
     return 0;
 }
 
-int parse_size(const char *what, const char *text, uint32_t *width, uint32_t *height,
-    struct error *error)
+int parse_size(
+    const char *what, const char *text, uint32_t *width, uint32_t *height, struct error *error)
 {
     unsigned w, h;
     char rest;
@@ -97,7 +98,8 @@ static int list_item(const char **at, long *first, long *last)
 
 static int list_error(const char *what, const char *text, struct error *error)
 {
-    return fail(error, BAD_USAGE, "%s %s: takes a list as 3, -1, 0-5, 6-, 1,4 or all", what, text);
+    return fail(
+        error, BAD_USAGE, "%s %s: takes a list as 3, -1, 0-5, 6-, 1,4 or all", what, text);
 }
 
 int check_list(const char *what, const char *text, struct error *error)
@@ -132,8 +134,8 @@ int parse_list(
         if (count == 0)
             return fail(error, BAD_USAGE, "%s %s: there are none", what, text);
         if (first < 0 || last >= (long)count || first > last)
-            return fail(
-                error, BAD_USAGE, "%s %s: there are %zu, 0 to %zu", what, text, count, count - 1);
+            return fail(error, BAD_USAGE, "%s %s: there are %zu, 0 to %zu", what, text, count,
+                count - 1);
         for (long i = first; i <= last; i++)
             wanted[i] = true;
         if (*at == '\0')
@@ -245,9 +247,9 @@ static size_t prepare(const struct option_row *const tables[2], const struct opt
 
 static int unknown_option(int found, const char *word, struct error *error)
 {
-    const char *cause = found == ':' ? "needs an argument"
-        : optopt >= LONG_BASE        ? "takes no argument"
-                                     : "no such option";
+    const char *cause = found == ':'          ? "needs an argument"
+                        : optopt >= LONG_BASE ? "takes no argument"
+                                              : "no such option";
     if (optopt > 0 && optopt < LONG_BASE)
         return fail(error, BAD_USAGE, "-%c: %s: see -h", optopt, cause);
     return fail(error, BAD_USAGE, "%s: %s: see -h", word, cause);

@@ -39,12 +39,16 @@ struct option_row {
 };
 
 /* Rows end with one whose name is NULL. */
-#define OPTION_END { 0, NULL, OPTION_FLAG, NULL, NULL, 0, 0, 0, false }
+#define OPTION_END                                       \
+    {                                                    \
+        0, NULL, OPTION_FLAG, NULL, NULL, 0, 0, 0, false \
+    }
 
 /*
  * Sets options from argv by two tables (the second into its own struct); options and operands
- * may be mixed. Returns the number of operands, moved to argv[1] and on with a NULL behind. args:
- * a JSON array to which what was given is appended. BAD_USAGE names the option and what it takes.
+ * may be mixed. Returns the number of operands, moved to argv[1] and on with a NULL behind.
+ * args: a JSON array to which what was given is appended. BAD_USAGE names the option and what
+ * it takes.
  */
 int options_parse(const struct option_row *rows, void *options, const struct option_row *common,
     void *common_options, int argc, char **argv, json_t *args, struct error *error);
@@ -58,18 +62,18 @@ int parse_count(const char *what, const char *text, double low, double high, uin
 int parse_number(const char *what, const char *text, double low, double high, double *value,
     struct error *error);
 /* "N" or "WxH", sides of 1 to 16384. */
-int parse_size(const char *what, const char *text, uint32_t *width, uint32_t *height,
-    struct error *error);
+int parse_size(
+    const char *what, const char *text, uint32_t *width, uint32_t *height, struct error *error);
 /* count numbers with separator between them. */
-int parse_numbers(const char *what, const char *text, char separator, size_t count,
-    double low, double high, double *values, struct error *error);
+int parse_numbers(const char *what, const char *text, char separator, size_t count, double low,
+    double high, double *values, struct error *error);
 
 /*
  * A list ("3", "-1", "0-5", "6-", commas between, "all") as wanted[0..count). Negative single
  * numbers count from the end; a number outside 0..count-1 is BAD_USAGE.
  */
-int parse_list(const char *what, const char *text, size_t count, bool *wanted,
-    struct error *error);
+int parse_list(
+    const char *what, const char *text, size_t count, bool *wanted, struct error *error);
 /* Whether text could be such a list for some count: to refuse it before the count is known. */
 int check_list(const char *what, const char *text, struct error *error);
 

@@ -24,8 +24,8 @@ static double source_of(enum position_resize resize, size_t i, size_t from, size
     if (resize == RESIZE_CORNERS)
         return to > 1 ? (double)i * (double)(from - 1) / (double)(to - 1) : 0;
     /* scale_factor=(to + 0.1) / from is used as given, not as the ratio of the sizes */
-    const double scale = resize == RESIZE_OFFSET ? (double)from / ((double)to + 0.1)
-                                                 : (double)from / (double)to;
+    const double scale =
+        resize == RESIZE_OFFSET ? (double)from / ((double)to + 0.1) : (double)from / (double)to;
     return ((double)i + 0.5) * scale - 0.5;
 }
 
@@ -53,9 +53,10 @@ static double weight(enum position_resize resize, size_t i, size_t j, size_t fro
     return sum;
 }
 
-/* out[r, c, :] += weights of from[r', c', :]; sums in double would not change the last digit. */
-static void resize_grid(const struct vit_config *config, const float *from, size_t rows,
-    size_t columns, float *to)
+/* out[r, c, :] += weights of from[r', c', :]; sums in double would not change the last digit.
+ */
+static void resize_grid(
+    const struct vit_config *config, const float *from, size_t rows, size_t columns, float *to)
 {
     const size_t dim = config->dim;
     memset(to, 0, rows * columns * dim * sizeof *to);
@@ -64,8 +65,9 @@ static void resize_grid(const struct vit_config *config, const float *from, size
             const double wy = weight(config->resize, r, y, config->pos_rows, rows);
             for (size_t c = 0; c < columns && wy != 0; c++)
                 for (size_t x = 0; x < config->pos_columns; x++) {
-                    const float w = (float)(wy
-                        * weight(config->resize, c, x, config->pos_columns, columns));
+                    const float w =
+                        (float)(wy
+                                * weight(config->resize, c, x, config->pos_columns, columns));
                     const float *source = from + (y * config->pos_columns + x) * dim;
                     for (size_t d = 0; d < dim && w != 0; d++)
                         to[(r * columns + c) * dim + d] += w * source[d];

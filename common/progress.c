@@ -40,7 +40,8 @@ void progress_show(const char *name, uint64_t samples, bool verbose)
     const char *end = isatty(STDERR_FILENO) ? "" : "\n";
     fprintf(stderr, "%s%s: %llu", start, name, (unsigned long long)samples);
     if (progress.expected > samples) {
-        const unsigned long left = (unsigned long)((double)(progress.expected - samples) / rate);
+        const unsigned long left =
+            (unsigned long)((double)(progress.expected - samples) / rate);
         fprintf(stderr, " of %llu samples, %.1f/s, %lu:%02lu left%s",
             (unsigned long long)progress.expected, rate, left / 60, left % 60, end);
     } else {

@@ -383,9 +383,9 @@ int resample(const struct picture *source, uint32_t full_width, uint32_t full_he
     if (full_width > RESAMPLE_MAX_SIDE || full_height > RESAMPLE_MAX_SIDE)
         return fail(error, BAD_SAMPLE, "can't resize %ux%u to %ux%u: a side is over %u", width,
             height, full_width, full_height, RESAMPLE_MAX_SIDE);
-    if (window.width == 0 || window.height == 0 || window.left >= full_width ||
-        window.top >= full_height || window.width > full_width - window.left ||
-        window.height > full_height - window.top)
+    if (window.width == 0 || window.height == 0 || window.left >= full_width
+        || window.top >= full_height || window.width > full_width - window.left
+        || window.height > full_height - window.top)
         return fail(error, BAD_USAGE, "window %ux%u+%u+%u is not inside %ux%u", window.width,
             window.height, window.left, window.top, full_width, full_height);
     if (filter == FILTER_NEAREST)

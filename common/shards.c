@@ -69,7 +69,8 @@ static int open_file(struct shards *shards, const json_t *programs, struct error
 {
     char *path;
     if (asprintf(&path, "%.*s%0*llu%s", shards->before, shards->pattern, shards->width,
-            (unsigned long long)shards->number++, shards->behind) < 0)
+            (unsigned long long)shards->number++, shards->behind)
+        < 0)
         return fail_memory(error, strlen(shards->pattern) + MAX_DIGITS);
     int status = file_begin(path, &shards->file, error);
     free(path);
@@ -105,8 +106,8 @@ static int find_place(struct shards *shards, const struct member *member, struct
     const bool replaces = strcmp(member->suffix, "pg") == 0;
     for (size_t i = 0; i < shards->kept_count; i++) {
         *place = &shards->kept[i];
-        if (strcmp((*place)->suffix, member->suffix) == 0 &&
-            (replaces || same_bytes(*place, member)))
+        if (strcmp((*place)->suffix, member->suffix) == 0
+            && (replaces || same_bytes(*place, member)))
             return 0;
     }
     if (shards->kept_count == MAX_KEPT)
@@ -145,8 +146,8 @@ int shards_write(struct shards *shards, const json_t *programs, const struct sam
 {
     const bool of_stream = strcmp(sample->key, STREAM_KEY) == 0;
     int status = 0;
-    if (!of_stream && shards->writer &&
-        stream_written(shards->writer).samples >= shards->samples)
+    if (!of_stream && shards->writer
+        && stream_written(shards->writer).samples >= shards->samples)
         status = close_file(shards, error);
     if (status == 0 && !shards->writer)
         status = open_file(shards, programs, error);

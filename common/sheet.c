@@ -233,8 +233,9 @@ static const struct sheet_map *only_model(const struct sheet *sheet)
         const struct sheet_map *map = &sheet->maps[i];
         if (only->model_length == 0)
             only = map;
-        if (map->model_length > 0 && (map->model_length != only->model_length ||
-                                         strncmp(map->title, only->title, map->model_length)))
+        if (map->model_length > 0
+            && (map->model_length != only->model_length
+                || strncmp(map->title, only->title, map->model_length)))
             return NULL;
     }
     return only;
@@ -248,9 +249,8 @@ static size_t heads_of_layers(const struct sheet *sheet)
     while (heads < sheet->map_count && maps[heads].layer == maps[0].layer)
         heads++;
     for (size_t i = 0; i < sheet->map_count; i++)
-        if (maps[i].layer < 0 || maps[i].head < 0 ||
-            maps[i].layer != maps[i - i % heads].layer ||
-            (i % heads == 0 && i > 0 && maps[i].layer == maps[i - 1].layer))
+        if (maps[i].layer < 0 || maps[i].head < 0 || maps[i].layer != maps[i - i % heads].layer
+            || (i % heads == 0 && i > 0 && maps[i].layer == maps[i - 1].layer))
             return 0;
     return heads < 2 || heads == sheet->map_count || sheet->map_count % heads != 0 ? 0 : heads;
 }
@@ -347,7 +347,8 @@ static char *make_caption(const struct sheet *sheet, uint64_t more)
             sheet->sample_count == 1 && more == 0 ? sheet->samples[0].key : what,
             model_length ? " \u00b7 " : "", model_length, model ? model->title : "",
             asker ? " \u00b7 " : "", asker ? asker : "",
-            pictures ? "" : " \u00b7 without a picture: the map alone on its grid") < 0)
+            pictures ? "" : " \u00b7 without a picture: the map alone on its grid")
+        < 0)
         return NULL;
     return caption;
 }

@@ -153,8 +153,8 @@ static int reopen(struct sources *sources, struct error *error)
     struct intake *intake = &sources->intake;
     int fd;
     sources->shard = sources->place.path;
-    if (intake->regular && intake->standard &&
-        lseek(STDIN_FILENO, (off_t)intake->start, SEEK_SET) < 0)
+    if (intake->regular && intake->standard
+        && lseek(STDIN_FILENO, (off_t)intake->start, SEEK_SET) < 0)
         return fail_errno(error, "standard input");
     if (intake->regular) {
         leave(sources);
@@ -298,7 +298,8 @@ static int claim_frame(struct sources *sources, bool single, char **key, struct 
     }
     const char *run = sources->run;
     if (asprintf(&name, "%s%s%08llu", run ? run : "", run ? "/" : "",
-            (unsigned long long)sources->frames) < 0)
+            (unsigned long long)sources->frames)
+        < 0)
         return fail_memory(error, strlen(run ? run : ""));
     return claim(sources, strdup(name), name, key, error);
 }

@@ -22,8 +22,8 @@ static const struct option_row common_rows[] = {
         offsetof(struct common_options, max_bad), 0, 0, false },
     { 'v', "verbose", OPTION_FLAG, NULL, "say more on standard error",
         offsetof(struct common_options, verbose), 0, 0, true },
-    { 'h', "help", OPTION_FLAG, NULL, "print this help",
-        offsetof(struct common_options, help), 0, 0, true },
+    { 'h', "help", OPTION_FLAG, NULL, "print this help", offsetof(struct common_options, help),
+        0, 0, true },
     { 'V', "version", OPTION_FLAG, NULL, "print the version",
         offsetof(struct common_options, version), 0, 0, true },
     OPTION_END,
@@ -249,7 +249,7 @@ static json_t *free_id(const json_t *programs, const char *name)
         bool taken = false;
         json_array_foreach((json_t *)programs, i, program)
             taken |= json_is_string(json_object_get(program, "id"))
-                && strcmp(json_string_value(json_object_get(program, "id")), id) == 0;
+                     && strcmp(json_string_value(json_object_get(program, "id")), id) == 0;
         if (!taken)
             return json_string(id);
         snprintf(id, sizeof id, "%s.%d", name, n);
@@ -259,9 +259,9 @@ static json_t *free_id(const json_t *programs, const char *name)
 static int write_head(struct run *run, struct error *error)
 {
     const json_t *programs = NULL;
-    int status = run->reader ? stream_programs(run->reader, &programs, error)
-        : run->stage->programs ? run->stage->programs(run, &programs, error)
-                               : 0;
+    int status = run->reader            ? stream_programs(run->reader, &programs, error)
+                 : run->stage->programs ? run->stage->programs(run, &programs, error)
+                                        : 0;
     if (status == 0 && run->stage->begin)
         status = run->stage->begin(run, programs, error);
     if (status < 0 || run->output)
@@ -270,9 +270,9 @@ static int write_head(struct run *run, struct error *error)
     const size_t before = json_array_size(chain);
     const json_t *last = before ? json_array_get(chain, before - 1) : NULL;
     json_t *previous = json_object_get(last, "id");
-    json_t *entry = json_pack("{s:o, s:O?, s:s, s:s, s:O}", "id",
-        free_id(chain, run->stage->name), "pp", previous, "pn", run->stage->name, "vn",
-        SACCADE_VERSION, "args", run->args);
+    json_t *entry =
+        json_pack("{s:o, s:O?, s:s, s:s, s:O}", "id", free_id(chain, run->stage->name), "pp",
+            previous, "pn", run->stage->name, "vn", SACCADE_VERSION, "args", run->args);
     if (entry && !previous)
         json_object_set_new(entry, "pp", json_null());
     if (entry && run->model_name)
@@ -357,8 +357,8 @@ static int refuse_terminals(const struct run *run, struct error *error)
     const bool reads = !(run->flags & STAGE_OPERANDS);
     for (size_t i = 0; reads && i < run->file_count; i++)
         if (strcmp(run->files[i], "-") == 0 && isatty(STDIN_FILENO))
-            return fail(error, BAD_USAGE,
-                "standard input is a terminal: give FILE or a pipe: see -h");
+            return fail(
+                error, BAD_USAGE, "standard input is a terminal: give FILE or a pipe: see -h");
     if (!(run->flags & STAGE_TEXT) && !run->write && !run->common.output
         && isatty(STDOUT_FILENO))
         return fail(error, BAD_USAGE,
@@ -390,7 +390,7 @@ static int run_stage(struct run *run, struct error *error)
     int status = check_max_bad(run->common.max_bad, error);
     const bool threaded = run->flags & STAGE_THREADED;
     const size_t threads = run->common.threads ? (size_t)run->common.threads
-        : threaded                             ? threads_available()
+                           : threaded          ? threads_available()
                                                : 1;
     if (status == 0)
         status = threads_create(&run->threads, threads, error);
@@ -418,8 +418,7 @@ static int run_stage(struct run *run, struct error *error)
 /* stdout after -h, -V and text: a full disk shows only here. */
 static int close_standard_output(struct error *error)
 {
-    return fflush(stdout) == 0 && !ferror(stdout) ? 0
-                                                  : fail_errno(error, "standard output");
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : fail_errno(error, "standard output");
 }
 
 int stage_main(const struct stage *stage, void *options, int argc, char **argv)

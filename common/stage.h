@@ -70,8 +70,8 @@ struct stage {
     /* After the head, before all else; programs: the chain of the input. May be NULL. */
     int (*begin)(struct run *run, const json_t *programs, struct error *error);
     /* A member under __stream__/ passes. May be NULL. */
-    int (*note)(struct run *run, const char *name, const struct member *member,
-        struct error *error);
+    int (*note)(
+        struct run *run, const char *name, const struct member *member, struct error *error);
     /* One good sample: changes it in place. 1: it is left out, neither written nor counted.
      * What it returns below zero is handled as by run_reject. */
     int (*sample)(struct run *run, struct sample *sample, struct error *error);

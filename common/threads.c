@@ -77,12 +77,13 @@ int threads_create(struct threads **threads, size_t count, struct error *error)
         struct worker *worker = malloc(sizeof *worker);
         if (worker)
             *worker = (struct worker){ made, made->started + 1 };
-        if (!worker || pthread_create(&made->workers[made->started], NULL, worker_main, worker)) {
+        if (!worker
+            || pthread_create(&made->workers[made->started], NULL, worker_main, worker)) {
             free(worker);
             threads_free(made);
             *threads = NULL;
-            return fail(error, BAD_SYSTEM, "can't start thread %zu of %zu", made->started + 2,
-                count);
+            return fail(
+                error, BAD_SYSTEM, "can't start thread %zu of %zu", made->started + 2, count);
         }
     }
     return 0;

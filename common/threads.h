@@ -18,9 +18,9 @@ size_t threads_count(const struct threads *threads);
 
 /*
  * Calls task(argument, i, worker) for every i below count, on all threads, in no order, and
- * returns when all are done. worker, below threads_count(), names the thread: for scratch of its
- * own. What a task computes may depend on i alone, so that bytes don't depend on the number of
- * threads.
+ * returns when all are done. worker, below threads_count(), names the thread: for scratch of
+ * its own. What a task computes may depend on i alone, so that bytes don't depend on the number
+ * of threads.
  */
 void threads_run(struct threads *threads, size_t count,
     void (*task)(void *argument, size_t i, size_t worker), void *argument);

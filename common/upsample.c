@@ -70,7 +70,7 @@ void upsample_across(
 {
     for (size_t i = 0; i < count; i++) {
         const struct upsample_tap *tap = &taps[i];
-        out[i] = tap->weight[0] * line[tap->cell[0]] + tap->weight[1] * line[tap->cell[1]] +
-                 tap->weight[2] * line[tap->cell[2]] + tap->weight[3] * line[tap->cell[3]];
+        out[i] = tap->weight[0] * line[tap->cell[0]] + tap->weight[1] * line[tap->cell[1]]
+                 + tap->weight[2] * line[tap->cell[2]] + tap->weight[3] * line[tap->cell[3]];
     }
 }

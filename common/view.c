@@ -15,12 +15,12 @@ struct side {
 
 int view_rule_check(const struct view_rule *rule, struct error *error)
 {
-    if (rule->width == 0 || rule->height == 0 || rule->width > VIEW_MAX_INPUT ||
-        rule->height > VIEW_MAX_INPUT)
+    if (rule->width == 0 || rule->height == 0 || rule->width > VIEW_MAX_INPUT
+        || rule->height > VIEW_MAX_INPUT)
         return fail(error, BAD_USAGE, "an input of %ux%u: each side must be 1 to %u",
             rule->width, rule->height, VIEW_MAX_INPUT);
-    if (rule->resize_width == 0 || rule->resize_height == 0 ||
-        rule->resize_width > VIEW_MAX_RESIZE || rule->resize_height > VIEW_MAX_RESIZE)
+    if (rule->resize_width == 0 || rule->resize_height == 0
+        || rule->resize_width > VIEW_MAX_RESIZE || rule->resize_height > VIEW_MAX_RESIZE)
         return fail(error, BAD_USAGE, "a resize to %ux%u: each side must be 1 to %u",
             rule->resize_width, rule->resize_height, VIEW_MAX_RESIZE);
     for (int channel = 0; channel < 3; channel++) {

@@ -1,6 +1,6 @@
 /*
- * Vision Transformers of every family in one form: a configuration inferred from the checkpoint,
- * with the evidence for each field; weights by canonical name; the forward pass.
+ * Vision Transformers of every family in one form: a configuration inferred from the
+ * checkpoint, with the evidence for each field; weights by canonical name; the forward pass.
  *
  * Letters: B pictures, T tokens (P prefix + N patches), D dim, H heads, F hidden, C classes.
  */
@@ -66,19 +66,20 @@ enum vit_slot {
 enum activation { GELU_ERF, GELU_TANH, GELU_QUICK, SILU, RELU };
 
 enum readout {
-    READ_NONE,         /* no head that we compute */
-    READ_CLASS,        /* head(class token) */
-    READ_CLASS_DIST,   /* (head(class token) + head_dist(distillation token)) / 2 */
-    READ_MEAN,         /* head(mean of patches) */
+    READ_NONE,          /* no head that we compute */
+    READ_CLASS,         /* head(class token) */
+    READ_CLASS_DIST,    /* (head(class token) + head_dist(distillation token)) / 2 */
+    READ_MEAN,          /* head(mean of patches) */
     READ_CLASS_AND_MEAN /* head(class token beside the mean of patches) */
 };
 
 /* How a family brings its position embedding to another grid: all bicubic. */
 enum position_resize {
-    RESIZE_ANTIALIAS,    /* timm, Dinov2 with registers: a = -0.5, support widened when shrinking */
-    RESIZE_PLAIN,        /* Hugging Face: a = -0.75, no antialias */
-    RESIZE_OFFSET,       /* DINO, DINOv2 hub: the scale is (n + 0.1) / old */
-    RESIZE_CORNERS       /* torchvision's interpolate_embeddings: corners aligned */
+    RESIZE_ANTIALIAS, /* timm, Dinov2 with registers: a = -0.5, support widened when shrinking
+                       */
+    RESIZE_PLAIN,     /* Hugging Face: a = -0.75, no antialias */
+    RESIZE_OFFSET,    /* DINO, DINOv2 hub: the scale is (n + 0.1) / old */
+    RESIZE_CORNERS    /* torchvision's interpolate_embeddings: corners aligned */
 };
 
 /* One line of --info. */
@@ -91,18 +92,18 @@ enum { MAX_EVIDENCE = 32, MAX_LAYERS = 256 };
 struct vit_config {
     const char *family;
     size_t dim, layers, heads, hidden, classes;
-    size_t patch_rows, patch_columns;           /* pixels */
-    bool class_token, distilled;                /* distilled: has a distillation token */
-    size_t registers, prefix;                   /* prefix: tokens before the patches */
-    size_t pos_prefix, pos_rows, pos_columns;   /* what POSITIONS covers */
+    size_t patch_rows, patch_columns;         /* pixels */
+    bool class_token, distilled;              /* distilled: has a distillation token */
+    size_t registers, prefix;                 /* prefix: tokens before the patches */
+    size_t pos_prefix, pos_rows, pos_columns; /* what POSITIONS covers */
     enum position_resize resize;
     float eps;
     enum activation activation;
-    bool gated;           /* SwiGLU: activation(gate) * value */
+    bool gated; /* SwiGLU: activation(gate) * value */
     enum readout readout;
-    size_t features;      /* E: the width behind pre_logits, or D */
-    bool final_norm;      /* NORM is applied before the readout */
-    bool mean;            /* the default query: what the head reads is the mean */
+    size_t features; /* E: the width behind pre_logits, or D */
+    bool final_norm; /* NORM is applied before the readout */
+    bool mean;       /* the default query: what the head reads is the mean */
     struct view_rule rule;
     double crop;     /* input side / side before the crop: for another input size */
     bool rule_known; /* mean and std are known */
@@ -113,7 +114,7 @@ struct vit_config {
 struct vit {
     struct model model;
     struct vit_config config;
-    const float *global[GLOBAL_SLOTS]; /* NULL where the model lacks it */
+    const float *global[GLOBAL_SLOTS];   /* NULL where the model lacks it */
     const float *(*blocks)[BLOCK_SLOTS]; /* [layers]; index with slot - GLOBAL_SLOTS */
     void *converted;                     /* f32 copies of what is not stored so */
 };
@@ -125,11 +126,11 @@ struct vit_wishes {
 };
 
 /*
- * Opens and understands a checkpoint. BAD_USAGE: not a ViT that we can place, with what is missing,
- * unknown or ambiguous and which option decides; BAD_INPUT: broken; BAD_SYSTEM.
+ * Opens and understands a checkpoint. BAD_USAGE: not a ViT that we can place, with what is
+ * missing, unknown or ambiguous and which option decides; BAD_INPUT: broken; BAD_SYSTEM.
  */
-int vit_open(struct vit *vit, const char *name, const struct vit_wishes *wishes,
-    struct error *error);
+int vit_open(
+    struct vit *vit, const char *name, const struct vit_wishes *wishes, struct error *error);
 void vit_close(struct vit *vit);
 
 /* The object for the member __stream__/model. */
@@ -142,8 +143,8 @@ const char *vit_class_name(const struct vit *vit, size_t index);
 struct vit_found;
 int vit_find(const struct tensors *tensors, const char *state, struct vit_found **found,
     struct error *error);
-int vit_configure(struct vit *vit, const struct vit_found *found, const struct vit_wishes *wishes,
-    struct error *error);
+int vit_configure(struct vit *vit, const struct vit_found *found,
+    const struct vit_wishes *wishes, struct error *error);
 int vit_infer_rule(struct vit *vit, struct error *error);
 void vit_note(struct vit_config *config, const char *field, const char *why, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
@@ -161,8 +162,8 @@ struct vit_found {
 void vit_found_free(struct vit_found *found);
 
 /*
- * Positions for a grid of rows x columns: f32 [P + rows * columns, D], zeros where a prefix token
- * has none, by the family's own resizing (positions.c).
+ * Positions for a grid of rows x columns: f32 [P + rows * columns, D], zeros where a prefix
+ * token has none, by the family's own resizing (positions.c).
  */
 void vit_positions(const struct vit *vit, size_t rows, size_t columns, float *positions);
 

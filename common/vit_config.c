@@ -62,7 +62,8 @@ bool infer_is_family(const struct inference *in, const char *glob)
     return fnmatch(glob, in->config->family, 0) == 0;
 }
 
-/* Whether what a configuration says of the width and the blocks is so; what it leaves out is. */
+/* Whether what a configuration says of the width and the blocks is so; what it leaves out is.
+ */
 static bool shapes_agree(const struct inference *in, const json_t *config)
 {
     static const char *const widths[] = { "hidden_size", "num_features", "embed_dim" };
@@ -72,12 +73,12 @@ static bool shapes_agree(const struct inference *in, const json_t *config)
     for (size_t i = 0; i < 3; i++) {
         const json_t *width = json_object_get(config, widths[i]);
         agree &= !json_is_integer(width) || !patch || patch->rank < 1
-            || json_integer_value(width) == (json_int_t)patch->shape[0];
+                 || json_integer_value(width) == (json_int_t)patch->shape[0];
     }
     for (size_t i = 0; i < 2; i++) {
         const json_t *depth = json_object_get(config, depths[i]);
         agree &= !json_is_integer(depth)
-            || json_integer_value(depth) == (json_int_t)in->found->layers;
+                 || json_integer_value(depth) == (json_int_t)in->found->layers;
     }
     return agree;
 }
@@ -120,21 +121,22 @@ static int infer_family(struct inference *in)
     const char *family = found->family, *why = "names of tensors";
     if (strcmp(family, "timm") == 0) {
         const bool bare = !in->vit->model.config;
-        if (found->hub_registers || (bare && tensors_find(&in->vit->model.tensors, "mask_token")))
+        if (found->hub_registers
+            || (bare && tensors_find(&in->vit->model.tensors, "mask_token")))
             family = "dinov2", why = "register_tokens or mask_token, as in the hub's files";
         else if (strcmp(found->state, "teacher") == 0 || strcmp(found->state, "student") == 0)
             family = "dino", why = "a training checkpoint's state dicts";
         else if (bare && !found->global[HEAD_WEIGHT] && !found->global[FC_NORM_WEIGHT]
-            && !found->global[PRE_NORM_WEIGHT] && found->global[CLASS_TOKEN])
+                 && !found->global[PRE_NORM_WEIGHT] && found->global[CLASS_TOKEN])
             family = "dino", why = "timm's names, no head and no configuration";
         else if (*in->architecture)
             why = in->architecture;
     } else if (strcmp(family, "hf") == 0) {
-        family = strcmp(in->type, "vit_mae") == 0                      ? "hf-vit-mae"
-            : found->global[DISTILLATION_TOKEN]                        ? "hf-deit"
-            : found->global[REGISTERS]                                 ? "hf-dinov2-registers"
-            : scaled                                                   ? "hf-dinov2"
-                                                                       : "hf-vit";
+        family = strcmp(in->type, "vit_mae") == 0    ? "hf-vit-mae"
+                 : found->global[DISTILLATION_TOKEN] ? "hf-deit"
+                 : found->global[REGISTERS]          ? "hf-dinov2-registers"
+                 : scaled                            ? "hf-dinov2"
+                                                     : "hf-vit";
     } else if (strcmp(family, "clip") == 0) {
         family = found->global[CLASS_TOKEN] ? "hf-clip" : "hf-siglip";
         why = found->global[CLASS_TOKEN] ? "a class embedding" : "no class embedding";
@@ -155,9 +157,9 @@ static int infer_shapes(struct inference *in)
 {
     struct vit_config *config = in->config;
     const struct tensor *patch = in->found->global[PATCH_WEIGHT];
-    if (patch->rank != 4 || patch->shape[1] != 3 || patch->shape[2] < 1
-        || patch->shape[3] < 1 || patch->shape[2] > MAX_SIDE || patch->shape[3] > MAX_SIDE
-        || patch->shape[0] < 1 || patch->shape[0] > MAX_DIM) {
+    if (patch->rank != 4 || patch->shape[1] != 3 || patch->shape[2] < 1 || patch->shape[3] < 1
+        || patch->shape[2] > MAX_SIDE || patch->shape[3] > MAX_SIDE || patch->shape[0] < 1
+        || patch->shape[0] > MAX_DIM) {
         char shape[100];
         return fail(in->error, BAD_USAGE, "%s %s: takes [dim, 3, rows, columns]", patch->name,
             tensor_shape_text(patch, shape, sizeof shape));
@@ -166,9 +168,11 @@ static int infer_shapes(struct inference *in)
     config->patch_rows = patch->shape[2];
     config->patch_columns = patch->shape[3];
     config->layers = in->found->layers;
-    if (config->layers == 0 || !infer_block(in, 0, FC1_WEIGHT) || !infer_block(in, 0, FC2_WEIGHT))
+    if (config->layers == 0 || !infer_block(in, 0, FC1_WEIGHT)
+        || !infer_block(in, 0, FC2_WEIGHT))
         return fail(in->error, BAD_USAGE, "has no blocks with an MLP");
-    const struct tensor *fc1 = infer_block(in, 0, FC1_WEIGHT), *fc2 = infer_block(in, 0, FC2_WEIGHT);
+    const struct tensor *fc1 = infer_block(in, 0, FC1_WEIGHT),
+                        *fc2 = infer_block(in, 0, FC2_WEIGHT);
     if (fc1->rank != 2 || fc2->rank != 2 || fc2->shape[1] < 1 || fc2->shape[1] > MAX_DIM * 8u)
         return fail(in->error, BAD_USAGE, "%s and %s: take [hidden, dim] and [dim, hidden]",
             fc1->name, fc2->name);
@@ -177,7 +181,8 @@ static int infer_shapes(struct inference *in)
     vit_note(config, "layers", "names of tensors", "%zu", config->layers);
     vit_note(config, "dim", patch->name, "%zu", config->dim);
     vit_note(config, "hidden", fc2->name, "%zu", config->hidden);
-    vit_note(config, "patch", patch->name, "%zux%zu", config->patch_columns, config->patch_rows);
+    vit_note(
+        config, "patch", patch->name, "%zux%zu", config->patch_columns, config->patch_rows);
     return 0;
 }
 
@@ -215,7 +220,8 @@ static int infer_heads(struct inference *in)
     char room[128];
     const struct tensor *q_norm = infer_block(in, 0, Q_NORM_WEIGHT);
     const json_int_t timm = json_integer_value(json_object_get(in->arguments, "num_heads"));
-    const json_int_t face = json_integer_value(json_object_get(in->json, "num_attention_heads"));
+    const json_int_t face =
+        json_integer_value(json_object_get(in->json, "num_attention_heads"));
     const char *why = "--num-heads";
     size_t heads = in->wishes->heads;
     if (!heads && q_norm && q_norm->count > 0)
@@ -333,7 +339,8 @@ static int infer_positions(struct inference *in)
     for (size_t i = 0; i < sizeof says / sizeof *says && !why; i++) {
         size_t height, width;
         if (get_sides(says[i].value, says[i].first, &height, &width)
-            && fits_grid(config, count, height / config->patch_rows, width / config->patch_columns))
+            && fits_grid(
+                config, count, height / config->patch_rows, width / config->patch_columns))
             why = infer_source(in, says[i].name, room);
     }
     if (!why && fits_square(config, count))
@@ -345,12 +352,13 @@ static int infer_positions(struct inference *in)
             positions->name, count);
     vit_note(config, "grid", why, "%zux%zu", config->pos_columns, config->pos_rows);
     vit_note(config, "prefix positions", positions->name, "%zu", config->pos_prefix);
-    config->resize = infer_is_family(in, "torchvision")                          ? RESIZE_CORNERS
+    config->resize =
+        infer_is_family(in, "torchvision") ? RESIZE_CORNERS
         : infer_is_family(in, "dino") || (infer_is_family(in, "dinov2") && !config->registers)
-                                                                           ? RESIZE_OFFSET
-        : infer_is_family(in, "hf-dinov2-registers")                             ? RESIZE_ANTIALIAS
-        : infer_is_family(in, "hf-*")                                            ? RESIZE_PLAIN
-                                                                           : RESIZE_ANTIALIAS;
+            ? RESIZE_OFFSET
+        : infer_is_family(in, "hf-dinov2-registers") ? RESIZE_ANTIALIAS
+        : infer_is_family(in, "hf-*")                ? RESIZE_PLAIN
+                                                     : RESIZE_ANTIALIAS;
     static const char *const names[] = { "bicubic, antialias", "bicubic",
         "bicubic, scale + 0.1", "bicubic, corners aligned" };
     vit_note(config, "position resize", config->family, "%s", names[config->resize]);
@@ -372,8 +380,9 @@ static int require(struct inference *in)
 int vit_configure(struct vit *vit, const struct vit_found *found,
     const struct vit_wishes *wishes, struct error *error)
 {
-    struct inference in = { .vit = vit, .config = &vit->config, .found = found,
-        .wishes = wishes, .error = error };
+    struct inference in = {
+        .vit = vit, .config = &vit->config, .found = found, .wishes = wishes, .error = error
+    };
     static int (*const steps[])(struct inference *) = { require, infer_family, infer_shapes,
         infer_heads, infer_prefix, infer_positions, infer_eps, infer_activation, infer_readout,
         infer_tokens_read, infer_classes };

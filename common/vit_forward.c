@@ -1,8 +1,8 @@
 /*
  * The forward pass of a Vision Transformer (Dosovitskiy et al. 2021; pre-norm blocks).
  *
- * All buffers are one arena, sized by vit_prepare before the first picture. Rows of the stream x
- * are tokens, those of one picture after those of another: x[B * T, D].
+ * All buffers are one arena, sized by vit_prepare before the first picture. Rows of the stream
+ * x are tokens, those of one picture after those of another: x[B * T, D].
  */
 #include "common/gemm.h"
 #include "common/kernels.h"
@@ -41,8 +41,7 @@ static void plan(size_t *total, size_t a, size_t b, size_t c, size_t *at)
     size_t count;
     *at = *total;
     if (*total == SIZE_MAX || __builtin_mul_overflow(a, b, &count)
-        || __builtin_mul_overflow(count, c, &count)
-        || __builtin_add_overflow(count, 15, &count)
+        || __builtin_mul_overflow(count, c, &count) || __builtin_add_overflow(count, 15, &count)
         || __builtin_add_overflow(*total, count & ~(size_t)15, total))
         *total = SIZE_MAX;
 }
@@ -95,8 +94,8 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, size_t batch, s
     plan(&total, batch, dim, 2, &at[7]);
     plan(&total, batch, config->features, 1, &at[8]);
     plan(&total, batch, config->classes, 2, &at[9]);
-    pass->arena = total > SIZE_MAX / sizeof(float) - 64 ? NULL
-                                                        : aligned_alloc(64, total * sizeof(float));
+    pass->arena =
+        total > SIZE_MAX / sizeof(float) - 64 ? NULL : aligned_alloc(64, total * sizeof(float));
     if (!pass->arena)
         return fail_memory(error, total == SIZE_MAX ? total : total * sizeof(float));
     float **const buffers[] = { &pass->positions, &pass->x, &pass->y, &pass->z, &pass->qkv,
@@ -129,8 +128,8 @@ static struct matrix transposed(const float *weight, size_t in)
 }
 
 /*
- * One picture's patches: pixels gathered as [N, 3 * ph * pw], times the patch weights, plus bias
- * and positions, behind the prefix tokens.
+ * One picture's patches: pixels gathered as [N, 3 * ph * pw], times the patch weights, plus
+ * bias and positions, behind the prefix tokens.
  */
 static void embed_picture(void *argument, size_t b, size_t worker)
 {
@@ -248,8 +247,7 @@ struct branch {
     int bias, scale;
 };
 
-static void add_branch(
-    void *argument, size_t row, size_t rows, size_t column, size_t columns)
+static void add_branch(void *argument, size_t row, size_t rows, size_t column, size_t columns)
 {
     const struct branch *branch = argument;
     const struct vit_pass *pass = branch->step->pass;
@@ -294,7 +292,8 @@ static void activate_tile(
         activation_forward(tile, bias, config->activation, rows, columns, stride);
 }
 
-/* A gated MLP: the gate is the first half of fc1's rows, or a layer of its own written there. */
+/* A gated MLP: the gate is the first half of fc1's rows, or a layer of its own written there.
+ */
 static void gate_picture(void *argument, size_t b, size_t worker)
 {
     const struct step *step = argument;
@@ -348,10 +347,12 @@ static void mlp_forward(struct step *step)
     const float *hidden = pass->hidden + (config->gated ? config->hidden : 0);
     gemm_all(pass->threads, n, dim, config->hidden,
         (struct matrix){ hidden, mlp_width(config), 1 },
-        transposed(weight(step, FC2_WEIGHT), config->hidden), pass->z, dim, add_branch, &branch);
+        transposed(weight(step, FC2_WEIGHT), config->hidden), pass->z, dim, add_branch,
+        &branch);
 }
 
-/* What the head reads of one picture: pooled[D], or [2D] for the class token beside the mean. */
+/* What the head reads of one picture: pooled[D], or [2D] for the class token beside the mean.
+ */
 static void pool_picture(const struct step *step, size_t b, bool distillation)
 {
     const struct vit *vit = step->vit;
@@ -374,8 +375,8 @@ static void pool_picture(const struct step *step, size_t b, bool distillation)
     if (config->readout == READ_CLASS_AND_MEAN)
         mean_forward(to + dim, first, patches, dim);
     if (vit->global[FC_NORM_WEIGHT])
-        layernorm_forward(to, to, vit->global[FC_NORM_WEIGHT], vit->global[FC_NORM_BIAS], 1, dim,
-            config->eps);
+        layernorm_forward(to, to, vit->global[FC_NORM_WEIGHT], vit->global[FC_NORM_BIAS], 1,
+            dim, config->eps);
 }
 
 /* logits[B, C] of one head over one pooling. */

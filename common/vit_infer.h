@@ -13,8 +13,8 @@ struct inference {
     struct vit_config *config;
     const struct vit_found *found;
     const struct vit_wishes *wishes;
-    const json_t *json;      /* config.json, or its vision_config; NULL: none */
-    const json_t *arguments; /* timm's model_args */
+    const json_t *json;       /* config.json, or its vision_config; NULL: none */
+    const json_t *arguments;  /* timm's model_args */
     const char *architecture; /* timm's, "" where unknown */
     const char *type;         /* Hugging Face's model_type, or "" */
     struct error *error;

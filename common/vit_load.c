@@ -68,21 +68,21 @@ static bool has_shape(const struct tensor *tensor, struct shape shape)
     const size_t *sides = tensor->shape;
     while (rank > 1 && *sides == 1)
         sides++, rank--;
-    if (tensor->type == TENSOR_OTHER || __builtin_mul_overflow(shape.rows, shape.columns, &count)
-        || tensor->count != count)
+    if (tensor->type == TENSOR_OTHER
+        || __builtin_mul_overflow(shape.rows, shape.columns, &count) || tensor->count != count)
         return false;
     return rank > 0 && (*sides == shape.rows || (shape.rows == 1 && *sides == shape.columns));
 }
 
-static int check_shape(const struct vit *vit, const struct tensor *tensor, struct shape shape,
-    struct error *error)
+static int check_shape(
+    const struct vit *vit, const struct tensor *tensor, struct shape shape, struct error *error)
 {
     char text[128];
     if (has_shape(tensor, shape))
         return 0;
     if (tensor->type == TENSOR_OTHER)
-        return fail(error, BAD_USAGE, "%s: %s: not of floating-point numbers",
-            vit->model.path, tensor->name);
+        return fail(error, BAD_USAGE, "%s: %s: not of floating-point numbers", vit->model.path,
+            tensor->name);
     return fail(error, BAD_USAGE, "%s: %s is %s, should be [%zu,%zu]", vit->model.path,
         tensor->name, tensor_shape_text(tensor, text, sizeof text), shape.rows, shape.columns);
 }
@@ -108,10 +108,12 @@ static bool is_read(const struct vit_config *config, int slot)
 
 static const struct tensor *slot_tensor(const struct vit_found *found, size_t layer, int slot)
 {
-    return slot < GLOBAL_SLOTS ? found->global[slot] : found->blocks[layer][slot - GLOBAL_SLOTS];
+    return slot < GLOBAL_SLOTS ? found->global[slot]
+                               : found->blocks[layer][slot - GLOBAL_SLOTS];
 }
 
-static int check_shapes(const struct vit *vit, const struct vit_found *found, struct error *error)
+static int check_shapes(
+    const struct vit *vit, const struct vit_found *found, struct error *error)
 {
     int status = 0;
     for (size_t layer = 0; layer < found->layers; layer++) {
@@ -119,8 +121,7 @@ static int check_shapes(const struct vit *vit, const struct vit_found *found, st
         for (int slot = layer ? GLOBAL_SLOTS : 0; slot < VIT_SLOTS && status == 0; slot++) {
             const struct tensor *tensor = slot_tensor(found, layer, slot);
             if (tensor && is_read(&vit->config, slot))
-                status = check_shape(
-                    vit, tensor, expected(&vit->config, slot, gate), error);
+                status = check_shape(vit, tensor, expected(&vit->config, slot, gate), error);
         }
     }
     return status;
@@ -137,8 +138,8 @@ static int check_pairs(
         const struct tensor *weight = slot_tensor(found, layer, norms[i]);
         if (weight && !slot_tensor(found, layer, norms[i] + 1))
             return fail(error, BAD_USAGE,
-                "%s: %s has no bias: RMS norms and the like are not supported",
-                vit->model.path, weight->name);
+                "%s: %s has no bias: RMS norms and the like are not supported", vit->model.path,
+                weight->name);
     }
     for (size_t i = 0; i < sizeof norms / sizeof *norms + sizeof layers / sizeof *layers; i++) {
         const size_t n = sizeof norms / sizeof *norms;
@@ -151,7 +152,8 @@ static int check_pairs(
     return 0;
 }
 
-/* All blocks are of one kind: what one has that another lacks was lost, or is not understood. */
+/* All blocks are of one kind: what one has that another lacks was lost, or is not understood.
+ */
 static int check_alike(
     const struct vit *vit, const struct vit_found *found, size_t layer, struct error *error)
 {
@@ -182,9 +184,11 @@ static int check_present(
                 return fail(error, BAD_USAGE, "%s: block %zu has no %s", vit->model.path, layer,
                     due[i].what);
         const bool apart = slot_tensor(found, layer, Q_WEIGHT)
-            && slot_tensor(found, layer, K_WEIGHT) && slot_tensor(found, layer, V_WEIGHT);
+                           && slot_tensor(found, layer, K_WEIGHT)
+                           && slot_tensor(found, layer, V_WEIGHT);
         if (!slot_tensor(found, layer, QKV_WEIGHT) && !apart)
-            return fail(error, BAD_USAGE, "%s: block %zu has no q, k and v", vit->model.path, layer);
+            return fail(
+                error, BAD_USAGE, "%s: block %zu has no q, k and v", vit->model.path, layer);
         int status = check_pairs(vit, found, layer, error);
         if (status == 0)
             status = check_alike(vit, found, layer, error);
@@ -252,8 +256,8 @@ static int understand(struct vit *vit, const struct vit_wishes *wishes, struct e
     return status;
 }
 
-int vit_open(struct vit *vit, const char *name, const struct vit_wishes *wishes,
-    struct error *error)
+int vit_open(
+    struct vit *vit, const char *name, const struct vit_wishes *wishes, struct error *error)
 {
     memset(vit, 0, sizeof *vit);
     int status = model_open(&vit->model, name, "SACCADE_VIT", "vit-cifar10-p4", error);
@@ -280,9 +284,11 @@ void vit_close(struct vit *vit)
 /* timm's label_names and label_descriptions: a name, or what describes it. */
 static const char *timm_label(const json_t *config, size_t index)
 {
-    const char *name = json_string_value(json_array_get(json_object_get(config, "label_names"), index));
+    const char *name =
+        json_string_value(json_array_get(json_object_get(config, "label_names"), index));
     const json_t *descriptions = json_object_get(config, "label_descriptions");
-    const char *described = name ? json_string_value(json_object_get(descriptions, name)) : NULL;
+    const char *described =
+        name ? json_string_value(json_object_get(descriptions, name)) : NULL;
     return described ? described : name;
 }
 
@@ -291,7 +297,8 @@ const char *vit_class_name(const struct vit *vit, size_t index)
     char key[24];
     const json_t *config = vit->model.config;
     snprintf(key, sizeof key, "%zu", index);
-    const char *name = json_string_value(json_object_get(json_object_get(config, "id2label"), key));
+    const char *name =
+        json_string_value(json_object_get(json_object_get(config, "id2label"), key));
     if (!name)
         name = timm_label(config, index);
     if (!name && json_array_size(vit->model.labels) == vit->config.classes)
@@ -301,8 +308,8 @@ const char *vit_class_name(const struct vit *vit, size_t index)
 
 static json_t *three(const float values[3], bool known)
 {
-    return known ? json_pack("[o,o,o]", json_float(values[0]), json_float(values[1]),
-                       json_float(values[2]))
+    return known ? json_pack(
+               "[o,o,o]", json_float(values[0]), json_float(values[1]), json_float(values[2]))
                  : json_null();
 }
 
@@ -317,7 +324,8 @@ json_t *vit_describe(const struct vit *vit)
     return json_pack("{s:s, s:s, s:[i,i], s:i, s:i, s:i, s:i, s:[i,i], s:o, s:o, s:o}", "model",
         vit->model.name, "family", config->family, "patch", (int)config->patch_rows,
         (int)config->patch_columns, "prefix", (int)config->prefix, "heads", (int)config->heads,
-        "layers", (int)config->layers, "dim", (int)config->dim, "input", (int)config->rule.width,
-        (int)config->rule.height, "mean", three(config->rule.mean, config->rule_known), "std",
+        "layers", (int)config->layers, "dim", (int)config->dim, "input",
+        (int)config->rule.width, (int)config->rule.height, "mean",
+        three(config->rule.mean, config->rule_known), "std",
         three(config->rule.std, config->rule_known), "classes", classes);
 }

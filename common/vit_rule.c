@@ -107,13 +107,13 @@ static int take_timm(struct vit_config *config, const json_t *cfg, struct error 
     if (filter && strcmp(filter, "random") != 0
         && resample_filter_from_name(filter, &rule->filter) < 0)
         return fail(error, BAD_USAGE, "interpolation %s is not known", filter);
-    rule->fit = mode && strcmp(mode, "squash") == 0 ? FIT_SQUASH
-        : mode && strcmp(mode, "border") == 0       ? FIT_PAD
-                                                    : FIT_CROP;
+    rule->fit = mode && strcmp(mode, "squash") == 0   ? FIT_SQUASH
+                : mode && strcmp(mode, "border") == 0 ? FIT_PAD
+                                                      : FIT_CROP;
     if (crop > 0.01 && crop <= 1)
         config->crop = crop;
     config->rule_known = get_three(json_object_get(cfg, "mean"), rule->mean)
-        && get_three(json_object_get(cfg, "std"), rule->std);
+                         && get_three(json_object_get(cfg, "std"), rule->std);
     return 0;
 }
 
@@ -152,7 +152,8 @@ static int take_filter(struct view_rule *rule, const json_t *json, struct error 
         return 0;
     const json_int_t code = json_integer_value(resample);
     if (code < 0 || code > 3)
-        return fail(error, BAD_USAGE, "preprocessor: resample %lld is not known", (long long)code);
+        return fail(
+            error, BAD_USAGE, "preprocessor: resample %lld is not known", (long long)code);
     rule->filter = (enum resample_filter)filters[code];
     return 0;
 }
@@ -161,11 +162,13 @@ static int take_filter(struct view_rule *rule, const json_t *json, struct error 
 static int take_sizes(struct vit_config *config, const json_t *json, struct error *error)
 {
     struct view_rule *rule = &config->rule;
-    const json_t *size = json_object_get(json, "size"), *crop = json_object_get(json, "crop_size");
+    const json_t *size = json_object_get(json, "size"),
+                 *crop = json_object_get(json, "crop_size");
     const json_t *edge = json_object_get(size, "shortest_edge");
     uint32_t width = rule->width, height = rule->height, side;
     const bool stated = json_is_true(json_object_get(json, "do_center_crop"));
-    const bool crops = !is_off(json, "do_center_crop")
+    const bool crops =
+        !is_off(json, "do_center_crop")
         && (stated || is_said(json, "crop_size") || rule->fit == FIT_CROP || config->crop < 1);
     if (get_side(edge ? edge : size, &side)) {
         width = height = side;
@@ -216,8 +219,8 @@ static int take_preprocessor(struct vit_config *config, const json_t *json, stru
     const json_t *factor = json_object_get(json, "rescale_factor");
     if (is_off(json, "do_rescale")
         || (json_is_number(factor) && fabs(json_number_value(factor) * 255 - 1) > 1e-6))
-        return fail(error, BAD_USAGE,
-            "preprocessor: do_rescale other than by 1/255 is not supported");
+        return fail(
+            error, BAD_USAGE, "preprocessor: do_rescale other than by 1/255 is not supported");
     const int status = take_filter(rule, json, error);
     return status < 0 ? status : take_sizes(config, json, error);
 }
@@ -249,7 +252,7 @@ int vit_infer_rule(struct vit *vit, struct error *error)
     const char *why = "default of the family";
     size_t h = 0;
     while (h + 1 < sizeof habits / sizeof *habits
-        && fnmatch(habits[h].family, config->family, 0) != 0)
+           && fnmatch(habits[h].family, config->family, 0) != 0)
         h++;
     take_habit(config, &habits[h]);
     if (config->distilled && !config->rule_known) { /* DeiT */
@@ -260,8 +263,9 @@ int vit_infer_rule(struct vit *vit, struct error *error)
     }
     if (config->pos_columns > VIEW_MAX_INPUT / config->patch_columns
         || config->pos_rows > VIEW_MAX_INPUT / config->patch_rows)
-        return fail(error, BAD_USAGE, "%zux%zu positions: the input would be over %u pixels wide",
-            config->pos_columns, config->pos_rows, VIEW_MAX_INPUT);
+        return fail(error, BAD_USAGE,
+            "%zux%zu positions: the input would be over %u pixels wide", config->pos_columns,
+            config->pos_rows, VIEW_MAX_INPUT);
     const uint32_t width = (uint32_t)(config->pos_columns * config->patch_columns);
     const uint32_t height = (uint32_t)(config->pos_rows * config->patch_rows);
     const bool timm = strncmp(config->family, "hf-", 3) != 0;

@@ -18,7 +18,8 @@ int infer_eps(struct inference *in)
     } else if (infer_is_family(in, "hf-clip")) {
         eps = 1e-5;
     } else if (infer_is_family(in, "timm") && *in->architecture) {
-        const bool big = infer_named(in, "*clip*") || infer_named(in, "beit3_*") || infer_named(in, "aimv2_*");
+        const bool big = infer_named(in, "*clip*") || infer_named(in, "beit3_*")
+                         || infer_named(in, "aimv2_*");
         eps = big ? 1e-5 : 1e-6;
         why = in->architecture;
     } else if (infer_is_family(in, "timm") && in->found->global[PRE_NORM_WEIGHT]) {
@@ -64,8 +65,9 @@ static enum activation timm_activation(const struct inference *in)
     if (infer_named(in, "*quickgelu*"))
         return GELU_QUICK;
     const bool tanh = infer_named(in, "*patch32*") || infer_named(in, "*giantopt*")
-        || infer_named(in, "*so400m_patch16*") || infer_named(in, "vit_large_patch16_siglip_512")
-        || infer_named(in, "vit_large_patch16_siglip_gap_512");
+                      || infer_named(in, "*so400m_patch16*")
+                      || infer_named(in, "vit_large_patch16_siglip_512")
+                      || infer_named(in, "vit_large_patch16_siglip_gap_512");
     return infer_named(in, "*siglip*") && tanh ? GELU_TANH : GELU_ERF;
 }
 
@@ -76,7 +78,8 @@ int infer_activation(struct inference *in)
         "relu" };
     char room[128];
     const char *key = infer_is_family(in, "timm") ? "act_layer" : "hidden_act";
-    const char *stated = infer_text(infer_is_family(in, "timm") ? in->arguments : in->json, key, NULL);
+    const char *stated =
+        infer_text(infer_is_family(in, "timm") ? in->arguments : in->json, key, NULL);
     const char *why = infer_source(in, key, room);
     config->activation = GELU_ERF;
     if (config->gated) {
@@ -84,15 +87,15 @@ int infer_activation(struct inference *in)
         why = "a gated MLP (SwiGLU) by its shapes";
     } else if (stated) {
         if (!activation_named(stated, &config->activation))
-            return fail(in->error, BAD_USAGE, "%s %s: an activation that is not known", key,
-                stated);
+            return fail(
+                in->error, BAD_USAGE, "%s %s: an activation that is not known", key, stated);
     } else if (infer_is_family(in, "timm") && *in->architecture) {
         config->activation = timm_activation(in);
         why = in->architecture;
     } else {
-        config->activation = infer_is_family(in, "hf-clip") ? GELU_QUICK
-            : infer_is_family(in, "hf-siglip")              ? GELU_TANH
-                                                      : GELU_ERF;
+        config->activation = infer_is_family(in, "hf-clip")     ? GELU_QUICK
+                             : infer_is_family(in, "hf-siglip") ? GELU_TANH
+                                                                : GELU_ERF;
         why = "default of the family";
     }
     vit_note(config, "activation", why, "%s%s", names[config->activation],
@@ -124,12 +127,13 @@ static int infer_timm_readout(struct inference *in, bool head)
     else if (!token && !average)
         vit_note(config, "readout", why, "none: pooling %s is not computed", pool);
     else {
-        config->readout = average ? READ_MEAN
-            : in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST
-                                                  : READ_CLASS;
-        vit_note(config, "readout", why, "%s", config->readout == READ_MEAN ? "mean of patches"
-                : config->readout == READ_CLASS_DIST ? "class and distillation token"
-                                                     : "class token");
+        config->readout = average                               ? READ_MEAN
+                          : in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST
+                                                                : READ_CLASS;
+        vit_note(config, "readout", why, "%s",
+            config->readout == READ_MEAN         ? "mean of patches"
+            : config->readout == READ_CLASS_DIST ? "class and distillation token"
+                                                 : "class token");
     }
     return 0;
 }
@@ -146,13 +150,14 @@ int infer_readout(struct inference *in)
         vit_note(config, "readout", "no head", "none");
         return 0;
     }
-    const bool projects = infer_is_family(in, "hf-clip") && strstr(head->name, "visual_projection");
+    const bool projects =
+        infer_is_family(in, "hf-clip") && strstr(head->name, "visual_projection");
     if (infer_is_family(in, "hf-siglip") || (infer_is_family(in, "hf-clip") && !projects)) {
         config->readout = READ_MEAN;
         config->mean = true;
         config->final_norm &= infer_is_family(in, "hf-siglip");
     } else if (infer_is_family(in, "hf-dinov2*") && head->rank == 2
-        && head->shape[1] == 2 * config->dim) {
+               && head->shape[1] == 2 * config->dim) {
         config->readout = READ_CLASS_AND_MEAN;
     } else {
         config->readout = in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST : READ_CLASS;
@@ -171,8 +176,8 @@ int infer_tokens_read(struct inference *in)
     if (reads_class && !config->class_token)
         return fail(in->error, BAD_USAGE, "its head reads a class token, and it has none");
     if (config->readout == READ_CLASS_DIST && !config->distilled)
-        return fail(in->error, BAD_USAGE,
-            "has a head for a distillation token, and no such token");
+        return fail(
+            in->error, BAD_USAGE, "has a head for a distillation token, and no such token");
     return 0;
 }
 

@@ -29,9 +29,9 @@ static int read_extension(GifFileType *gif, int *transparent)
     GraphicsControlBlock control;
     if (DGifGetExtension(gif, &code, &block) == GIF_ERROR)
         return GIF_ERROR;
-    if (code == GRAPHICS_EXT_FUNC_CODE && block &&
-        DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK &&
-        control.TransparentColor != NO_TRANSPARENT_COLOR)
+    if (code == GRAPHICS_EXT_FUNC_CODE && block
+        && DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK
+        && control.TransparentColor != NO_TRANSPARENT_COLOR)
         *transparent = control.TransparentColor;
     while (block)
         if (DGifGetExtensionNext(gif, &block) == GIF_ERROR)

@@ -113,8 +113,8 @@ int output_flush(struct output *output, struct error *error)
     return write_through(output, NULL, 0, error);
 }
 
-int input_all(struct input *input, size_t limit, unsigned char **bytes, size_t *size,
-    struct error *error)
+int input_all(
+    struct input *input, size_t limit, unsigned char **bytes, size_t *size, struct error *error)
 {
     size_t room = IO_BUFFER, end = 0;
     unsigned char *all = malloc(room);
@@ -125,9 +125,9 @@ int input_all(struct input *input, size_t limit, unsigned char **bytes, size_t *
         const int status = input_read(input, all + end, room - end, &got, error);
         if (status < 0 || end + got > limit) {
             free(all);
-            return status < 0
-                ? status
-                : fail(error, BAD_INPUT, "%s: over the limit of %zu bytes", input->name, limit);
+            return status < 0 ? status
+                              : fail(error, BAD_INPUT, "%s: over the limit of %zu bytes",
+                                  input->name, limit);
         }
         end += got;
         if (end < room)
@@ -145,8 +145,8 @@ int input_all(struct input *input, size_t limit, unsigned char **bytes, size_t *
     return 0;
 }
 
-int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
-    struct error *error)
+int file_read(
+    const char *path, size_t limit, unsigned char **bytes, size_t *size, struct error *error)
 {
     struct input *input = calloc(1, sizeof *input);
     if (!input)
@@ -184,7 +184,8 @@ int file_begin(const char *path, struct whole_file *file, struct error *error)
                       : asprintf(&file->part, "%s.part", file->path) < 0))
         status = fail_memory(error, strlen(path) + 6);
     if (status == 0) {
-        file->fd = open(file->part, O_WRONLY | (special ? 0 : O_CREAT | O_TRUNC) | O_CLOEXEC, 0666);
+        file->fd =
+            open(file->part, O_WRONLY | (special ? 0 : O_CREAT | O_TRUNC) | O_CLOEXEC, 0666);
         if (file->fd < 0)
             status = fail_errno(error, "%s", file->part);
     }

@@ -45,13 +45,13 @@ int input_all(struct input *input, size_t limit, unsigned char **bytes, size_t *
     struct error *error);
 
 /* A whole file, as input_all. */
-int file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
-    struct error *error);
+int file_read(
+    const char *path, size_t limit, unsigned char **bytes, size_t *size, struct error *error);
 
 /*
- * A file that is whole or not there: written as path.part, synced and renamed onto path, or onto
- * what path links to. After a failure the .part stays. What isn't a regular file (a device, a
- * pipe) is written to as it is.
+ * A file that is whole or not there: written as path.part, synced and renamed onto path, or
+ * onto what path links to. After a failure the .part stays. What isn't a regular file (a
+ * device, a pipe) is written to as it is.
  */
 struct whole_file {
     int fd;

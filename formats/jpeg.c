@@ -95,8 +95,8 @@ static void read_orientation(struct reading *reading)
 {
     for (jpeg_saved_marker_ptr marker = reading->codec.marker_list; marker;
          marker = marker->next)
-        if (marker->marker == MARKER_EXIF && marker->data_length > 6 &&
-            !memcmp(marker->data, "Exif\0\0", 6)) {
+        if (marker->marker == MARKER_EXIF && marker->data_length > 6
+            && !memcmp(marker->data, "Exif\0\0", 6)) {
             reading->decoding->orientation =
                 exif_orientation(marker->data, marker->data_length);
             return;

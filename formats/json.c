@@ -17,8 +17,8 @@ int sample_add_json(
     return status;
 }
 
-int sample_json(const struct sample *sample, const char *suffix, json_t **object,
-    struct error *error)
+int sample_json(
+    const struct sample *sample, const char *suffix, json_t **object, struct error *error)
 {
     const struct member *member = sample_find(sample, suffix);
     *object = NULL;

@@ -6,14 +6,14 @@
 static bool is_plain(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
-        || (c != '\0' && strchr("_+=@,-", c));
+           || (c != '\0' && strchr("_+=@,-", c));
 }
 
 /* __x__: names that the stream and tar readers keep for themselves. */
 static bool is_reserved(const char *component, size_t length)
 {
     return length >= 4 && strncmp(component, "__", 2) == 0
-        && strncmp(component + length - 2, "__", 2) == 0;
+           && strncmp(component + length - 2, "__", 2) == 0;
 }
 
 bool key_is_legal(const char *key, size_t length)

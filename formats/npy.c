@@ -79,8 +79,8 @@ static const char *header_value(const char *header, const char *key)
 
 static int parse_type(struct npy *npy, const char *text, struct error *error)
 {
-    static const char known[][3] = { "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2",
-        "u4", "b1" };
+    static const char known[][3] = { "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4",
+        "b1" };
     if (text && (*text == '\'' || *text == '"') && strchr("<>|=", text[1]) && text[1])
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             if (strncmp(text + 2, known[i], 2) == 0 && text[4] == text[0]) {
@@ -102,8 +102,8 @@ static int parse_shape(struct npy *npy, const char *at, struct error *error)
     for (at++; *at != ')';) {
         char *end;
         if (!isdigit((unsigned char)*at) || npy->rank == NPY_MAX_RANK)
-            return fail(error, BAD_SAMPLE, "npy: shape is not one of at most %d numbers",
-                NPY_MAX_RANK);
+            return fail(
+                error, BAD_SAMPLE, "npy: shape is not one of at most %d numbers", NPY_MAX_RANK);
         const unsigned long long side = strtoull(at, &end, 10);
         if (side > SIZE_MAX / 2 || __builtin_mul_overflow(bytes, (size_t)side, &bytes))
             return fail(error, BAD_SAMPLE, "npy: shape overflows");
@@ -202,8 +202,8 @@ double npy_item(const struct npy *npy, size_t i)
     return npy->item == 8 ? wide : (double)narrow;
 }
 
-int npy_floats(const struct npy *npy, const float **data, struct scratch *scratch,
-    struct error *error)
+int npy_floats(
+    const struct npy *npy, const float **data, struct scratch *scratch, struct error *error)
 {
     if (strcmp(npy->type, "f4") == 0 && !npy->big_endian && !npy->fortran
         && (uintptr_t)npy->data % sizeof(float) == 0) {

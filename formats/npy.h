@@ -1,8 +1,8 @@
 /*
  * NumPy's .npy arrays. Written: version 1, C order, little-endian, the header padded to a
  * multiple of 64 bytes. Read: versions 1 to 3, both orders and byte orders of f2 f4 f8 i1 i2 i4
- * i8 u1 u2 u4 b1; structured and object types, overflowing shapes and sizes that aren't header +
- * payload are refused.
+ * i8 u1 u2 u4 b1; structured and object types, overflowing shapes and sizes that aren't header
+ * + payload are refused.
  */
 #ifndef SACCADE_NPY_H
 #define SACCADE_NPY_H
@@ -42,8 +42,8 @@ int npy_parse(const void *bytes, size_t size, struct npy *npy, struct error *err
 double npy_item(const struct npy *npy, size_t i);
 
 /* The whole as f32 in C order: in place where it is stored so and aligned, else in scratch. */
-int npy_floats(const struct npy *npy, const float **data, struct scratch *scratch,
-    struct error *error);
+int npy_floats(
+    const struct npy *npy, const float **data, struct scratch *scratch, struct error *error);
 
 /* "f4[3,224,224]" */
 void npy_describe(const struct npy *npy, char *text, size_t size);

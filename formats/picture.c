@@ -22,8 +22,8 @@ static bool is_png(const unsigned char *bytes, size_t size)
 
 static bool is_tiff(const unsigned char *bytes, size_t size)
 {
-    return starts_with(bytes, size, "II*\0", 4) || starts_with(bytes, size, "MM\0*", 4) ||
-           starts_with(bytes, size, "II+\0", 4) || starts_with(bytes, size, "MM\0+", 4);
+    return starts_with(bytes, size, "II*\0", 4) || starts_with(bytes, size, "MM\0*", 4)
+           || starts_with(bytes, size, "II+\0", 4) || starts_with(bytes, size, "MM\0+", 4);
 }
 
 static bool is_webp(const unsigned char *bytes, size_t size)
@@ -38,8 +38,8 @@ static bool is_gif(const unsigned char *bytes, size_t size)
 
 static bool is_pnm(const unsigned char *bytes, size_t size)
 {
-    return size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' &&
-           (isspace(bytes[2]) || bytes[2] == '#');
+    return size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6'
+           && (isspace(bytes[2]) || bytes[2] == '#');
 }
 
 static const struct codec {
@@ -85,8 +85,8 @@ int decoding_check(const struct decoding *decoding, uint64_t width, uint64_t hei
     if (width == 0 || height == 0)
         return fail(decoding->error, BAD_SAMPLE, "%llux%llu has no pixels",
             (unsigned long long)width, (unsigned long long)height);
-    if (__builtin_mul_overflow(width, height, &pixels) || pixels > decoding->max_pixels ||
-        width > UINT32_MAX || height > UINT32_MAX || pixels > SIZE_MAX / 3)
+    if (__builtin_mul_overflow(width, height, &pixels) || pixels > decoding->max_pixels
+        || width > UINT32_MAX || height > UINT32_MAX || pixels > SIZE_MAX / 3)
         return fail(decoding->error, BAD_SAMPLE, "%llux%llu is over the limit of %llu pixels",
             (unsigned long long)width, (unsigned long long)height,
             (unsigned long long)decoding->max_pixels);

@@ -43,8 +43,8 @@ static int read_number(struct cursor *cursor, uint32_t *number, bool at_end)
     if (!isdigit(*cursor->at))
         return -1;
     for (; cursor->at < cursor->end && isdigit(*cursor->at); cursor->at++)
-        if (__builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint32_t)(*cursor->at - '0'), &value))
+        if (__builtin_mul_overflow(value, 10u, &value)
+            || __builtin_add_overflow(value, (uint32_t)(*cursor->at - '0'), &value))
             return -1;
     *number = value;
     if (cursor->at < cursor->end && *cursor->at == '#')
@@ -213,8 +213,8 @@ int ppm_encode(const struct picture *picture, struct sink *sink, struct error *e
     const int length =
         snprintf(header, sizeof header, "P6\n%u %u\n255\n", picture->width, picture->height);
     const size_t size = 3 * (size_t)picture->width * picture->height;
-    if (sink_reserve(sink, size + (size_t)length) || sink_write(sink, header, (size_t)length) ||
-        sink_write(sink, picture->rgb, size))
+    if (sink_reserve(sink, size + (size_t)length) || sink_write(sink, header, (size_t)length)
+        || sink_write(sink, picture->rgb, size))
         return fail_memory(error, size);
     return 0;
 }

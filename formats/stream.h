@@ -25,8 +25,8 @@ struct stream_reader;
  * Reads paths one after the other ("-" is standard input) as if they were one; the paths must
  * outlive the reader.
  */
-int stream_open(struct stream_reader **reader, const char *const *paths, size_t count,
-    struct error *error);
+int stream_open(
+    struct stream_reader **reader, const char *const *paths, size_t count, struct error *error);
 void stream_close(struct stream_reader *reader);
 
 /*
@@ -51,16 +51,18 @@ enum stream_sum { SUM_UNKNOWN, SUM_HELD, SUM_BROKEN };
 enum stream_sum stream_sum(const struct stream_reader *reader);
 
 /* Called with what a foreign shard holds that is no sample (a name without suffix). */
-void stream_on_skip(struct stream_reader *reader, void (*skipped)(void *, const char *name),
-    void *argument);
+void stream_on_skip(
+    struct stream_reader *reader, void (*skipped)(void *, const char *name), void *argument);
 
 struct stream_writer;
 
 int stream_create(struct stream_writer **writer, int fd, const char *name, struct error *error);
 /* programs: the whole chain, borrowed. */
-int stream_write_head(struct stream_writer *writer, const json_t *programs, struct error *error);
+int stream_write_head(
+    struct stream_writer *writer, const json_t *programs, struct error *error);
 /* A sample whose members are all dropped isn't written. */
-int stream_write(struct stream_writer *writer, const struct sample *sample, struct error *error);
+int stream_write(
+    struct stream_writer *writer, const struct sample *sample, struct error *error);
 /* Tail and end of the archive; without it the stream reads as truncated. */
 int stream_finish(struct stream_writer *writer, struct error *error);
 struct stream_counts stream_written(const struct stream_writer *writer);
@@ -89,8 +91,8 @@ int sample_add_json(
     struct sample *sample, const char *suffix, json_t *object, struct error *error);
 /* A member's JSON object, the caller's to json_decref. NULL and BAD_SAMPLE where it is no such
  * object, NULL and BAD_USAGE where it isn't there. */
-int sample_json(const struct sample *sample, const char *suffix, json_t **object,
-    struct error *error);
+int sample_json(
+    const struct sample *sample, const char *suffix, json_t **object, struct error *error);
 
 /* A f32 as JSON: the shortest decimal that reads back as the same float. */
 json_t *json_float(float value);

@@ -34,8 +34,8 @@ struct stream_reader {
     void *skipped_argument;
 };
 
-int stream_open(struct stream_reader **reader, const char *const *paths, size_t count,
-    struct error *error)
+int stream_open(
+    struct stream_reader **reader, const char *const *paths, size_t count, struct error *error)
 {
     *reader = calloc(1, sizeof **reader);
     if (!*reader)
@@ -225,8 +225,8 @@ static int check_tail(struct stream_reader *reader, struct error *error)
     if (status < 0)
         return status;
     const bool counts = tail_says(tail, "samples", reader->counts.samples)
-        && tail_says(tail, "bad", reader->counts.bad)
-        && tail_says(tail, "members", reader->counts.members);
+                        && tail_says(tail, "bad", reader->counts.bad)
+                        && tail_says(tail, "members", reader->counts.members);
     const bool sum = tail_says(tail, "crc32", reader->crc);
     json_decref(tail);
     reader->place = BEHIND_TAIL;
@@ -236,7 +236,8 @@ static int check_tail(struct stream_reader *reader, struct error *error)
     return sum ? 0 : corrupt(reader, "wrong CRC-32", error);
 }
 
-/* The first header of an archive was read. 1: its payload is the caller's; 0: it was the head. */
+/* The first header of an archive was read. 1: its payload is the caller's; 0: it was the head.
+ */
 static int begin_archive(struct stream_reader *reader, struct error *error)
 {
     reader->place = IN_ARCHIVE;
@@ -272,7 +273,8 @@ static int end_file(struct stream_reader *reader, struct error *error)
     if (!reader->file_began)
         return truncated(reader, "no bytes at all", error);
     if (reader->place != BETWEEN_ARCHIVES)
-        return truncated(reader, reader->headed && reader->place != BEHIND_TAIL
+        return truncated(reader,
+            reader->headed && reader->place != BEHIND_TAIL
                 ? "has a head and no tail"
                 : "has no end marker (two zero blocks)",
             error);
@@ -348,7 +350,8 @@ static int take_member(struct stream_reader *reader, struct sample *sample, cons
             "--prefix-shard",
             reader->input.name, sample->key, suffix);
     struct member *member;
-    const size_t first = reader->entry.size < FIRST_READ ? (size_t)reader->entry.size : FIRST_READ;
+    const size_t first =
+        reader->entry.size < FIRST_READ ? (size_t)reader->entry.size : FIRST_READ;
     int status = sample_add(sample, suffix, first, &member, error);
     if (status == 0)
         status = read_payload(reader, member, error);
@@ -366,21 +369,21 @@ static int take_member(struct stream_reader *reader, struct sample *sample, cons
 
 /* The key of a member's name, up to the first dot of its last component: malloc'd in *key, the
  * suffix inside name. 0: it has no suffix or no key, and is no sample. */
-static int split_name(struct stream_reader *reader, char **key, const char **suffix,
-    struct error *error)
+static int split_name(
+    struct stream_reader *reader, char **key, const char **suffix, struct error *error)
 {
     const char *name = reader->entry.name, *slash = strrchr(name, '/');
     const char *base = slash ? slash + 1 : name, *dot = strchr(base, '.');
     if (!dot || dot == base || dot[1] == '\0') {
         if (!reader->headed)
             return 0;
-        return fail(error, BAD_INPUT, "%s: corrupt: %.300s is no KEY.suffix",
-            reader->input.name, name);
+        return fail(
+            error, BAD_INPUT, "%s: corrupt: %.300s is no KEY.suffix", reader->input.name, name);
     }
     const size_t length = (size_t)(dot - name);
     if (reader->headed && !key_is_legal(name, length))
-        return fail(error, BAD_INPUT, "%s: corrupt: illegal key in %.300s", reader->input.name,
-            name);
+        return fail(
+            error, BAD_INPUT, "%s: corrupt: illegal key in %.300s", reader->input.name, name);
     *suffix = dot + 1;
     *key = reader->headed ? strndup(name, length) : key_encode(name, length);
     return *key ? 1 : fail_memory(error, length);
@@ -405,8 +408,8 @@ static int skip_member(struct stream_reader *reader, struct error *error)
     return tar_skip_padding(&reader->input, reader->entry.size, error);
 }
 
-static int begin_sample(struct stream_reader *reader, struct sample *sample, const char *key,
-    struct error *error)
+static int begin_sample(
+    struct stream_reader *reader, struct sample *sample, const char *key, struct error *error)
 {
     const int added = keys_add(&reader->keys, key, error);
     if (added == 0)
@@ -431,8 +434,8 @@ static int read_stream_member(
     } else if (reader->entry.name[strlen(STREAM_KEY "/")] == '\0') {
         status = corrupt(reader, "a member " STREAM_KEY "/ without a name", error);
     } else {
-        status = take_member(
-            reader, sample, reader->entry.name + strlen(STREAM_KEY "/"), error);
+        status =
+            take_member(reader, sample, reader->entry.name + strlen(STREAM_KEY "/"), error);
     }
     sample->arrived = sample->count;
     return status < 0 ? status : 1;
@@ -441,7 +444,7 @@ static int read_stream_member(
 static bool is_stream_member(const struct stream_reader *reader)
 {
     return reader->later_head
-        || strncmp(reader->entry.name, STREAM_KEY "/", strlen(STREAM_KEY "/")) == 0;
+           || strncmp(reader->entry.name, STREAM_KEY "/", strlen(STREAM_KEY "/")) == 0;
 }
 
 /* The member read ahead, into the sample. 1: go on; 0: it belongs to the next sample. */

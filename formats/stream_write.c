@@ -13,8 +13,7 @@ struct stream_writer {
     size_t name_room;
 };
 
-int stream_create(
-    struct stream_writer **writer, int fd, const char *name, struct error *error)
+int stream_create(struct stream_writer **writer, int fd, const char *name, struct error *error)
 {
     *writer = calloc(1, sizeof **writer);
     if (!*writer)
@@ -57,8 +56,7 @@ static int write_json(
     return status;
 }
 
-int stream_write_head(
-    struct stream_writer *writer, const json_t *programs, struct error *error)
+int stream_write_head(struct stream_writer *writer, const json_t *programs, struct error *error)
 {
     return write_json(writer, STREAM_KEY "/head",
         json_pack("{s:s, s:i, s:O}", "format", "tensorstream", "version", 1, "pg", programs),

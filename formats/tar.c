@@ -9,16 +9,20 @@ static const unsigned char zeros[TAR_BLOCK];
 
 /* Offsets and sizes of the fields used (POSIX.1-2001, ustar). */
 enum {
-    NAME = 0, NAME_SIZE = 100,
+    NAME = 0,
+    NAME_SIZE = 100,
     MODE = 100,
     UID = 108,
     GID = 116,
-    SIZE = 124, SIZE_SIZE = 12,
+    SIZE = 124,
+    SIZE_SIZE = 12,
     MTIME = 136,
-    CHECKSUM = 148, CHECKSUM_SIZE = 8,
+    CHECKSUM = 148,
+    CHECKSUM_SIZE = 8,
     TYPE = 156,
     MAGIC = 257,
-    PREFIX = 345, PREFIX_SIZE = 155
+    PREFIX = 345,
+    PREFIX_SIZE = 155
 };
 
 /* What an extended header said of the next file. */
@@ -30,8 +34,8 @@ struct extended {
 
 static int truncated(struct input *input, struct error *error)
 {
-    return fail(error, BAD_INPUT, "%s: truncated: ends inside a member or its header",
-        input->name);
+    return fail(
+        error, BAD_INPUT, "%s: truncated: ends inside a member or its header", input->name);
 }
 
 static unsigned header_sum(const unsigned char *block)
@@ -72,7 +76,8 @@ static bool checksum_holds(const unsigned char *block)
         return false;
     long signed_sum = 0; /* as some old tars summed */
     for (size_t i = 0; i < TAR_BLOCK; i++)
-        signed_sum += i >= CHECKSUM && i < CHECKSUM + CHECKSUM_SIZE ? ' ' : (signed char)block[i];
+        signed_sum +=
+            i >= CHECKSUM && i < CHECKSUM + CHECKSUM_SIZE ? ' ' : (signed char)block[i];
     return stated == header_sum(block) || (long)stated == signed_sum;
 }
 
@@ -115,8 +120,8 @@ static int pax_record(struct input *input, const char *key, const char *value,
         return fail(error, BAD_INPUT, "%s: refused: a sparse member", input->name);
     const bool path = strncmp(key, "path=", 5) == 0, size = strncmp(key, "size=", 5) == 0;
     if (global && (path || size))
-        return fail(error, BAD_INPUT, "%s: refused: a global %.4s for every member",
-            input->name, key);
+        return fail(
+            error, BAD_INPUT, "%s: refused: a global %.4s for every member", input->name, key);
     if (path)
         return set_name(&extended->name, value, value_size, error);
     if (!size)
@@ -137,8 +142,7 @@ static int parse_pax(struct input *input, const char *body, size_t size, bool gl
     for (const char *at = body, *last = body + size; at < last && *at;) {
         char *key;
         const unsigned long length = isdigit((unsigned char)*at) ? strtoul(at, &key, 10) : 0;
-        if (length < 5 || length > (size_t)(last - at) || *key != ' '
-            || at[length - 1] != '\n')
+        if (length < 5 || length > (size_t)(last - at) || *key != ' ' || at[length - 1] != '\n')
             return fail(error, BAD_INPUT, "%s: corrupt: pax header", input->name);
         const char *equals = memchr(key + 1, '=', (size_t)(at + length - key - 1));
         if (!equals)
@@ -179,10 +183,10 @@ static int plain_name(const unsigned char *block, char **name, struct error *err
 
 static int refuse_type(struct input *input, const char *name, char type, struct error *error)
 {
-    const char *kind = type == '1' || type == '2' || type == 'K' ? "a link"
-        : type == '3' || type == '4' || type == '6'       ? "a device"
-        : type == 'S'                                     ? "a sparse member"
-                                                          : "a member of unknown type";
+    const char *kind = type == '1' || type == '2' || type == 'K'   ? "a link"
+                       : type == '3' || type == '4' || type == '6' ? "a device"
+                       : type == 'S'                               ? "a sparse member"
+                                                                   : "a member of unknown type";
     return fail(error, BAD_INPUT, "%s: refused: %.200s is %s", input->name, name, kind);
 }
 
@@ -193,8 +197,8 @@ static int take_header(struct input *input, const unsigned char *block,
     const char type = (char)block[TYPE];
     uint64_t size;
     if (!checksum_holds(block) || !parse_number(block + SIZE, SIZE_SIZE, &size))
-        return fail(error, BAD_INPUT, "%s: corrupt: not a tar header where one is due",
-            input->name);
+        return fail(
+            error, BAD_INPUT, "%s: corrupt: not a tar header where one is due", input->name);
     if (type == 'x' || type == 'g' || type == 'L')
         return read_extended(input, type, size, extended, error);
     int status;
@@ -290,7 +294,8 @@ static size_t pax_line(char *text, size_t room, const char *key, const char *val
 {
     const size_t rest = strlen(key) + strlen(value) + 3;
     size_t length = rest + 1;
-    for (char digits[24]; rest + (size_t)snprintf(digits, sizeof digits, "%zu", length) != length;)
+    for (char digits[24];
+         rest + (size_t)snprintf(digits, sizeof digits, "%zu", length) != length;)
         length = rest + strlen(digits);
     return (size_t)snprintf(text, room, "%zu %s=%s\n", length, key, value);
 }
@@ -318,7 +323,8 @@ static int write_pax(struct output *output, const char *path, uint64_t size, boo
     return status;
 }
 
-int tar_write_header(struct output *output, const char *name, uint64_t size, struct error *error)
+int tar_write_header(
+    struct output *output, const char *name, uint64_t size, struct error *error)
 {
     unsigned char block[TAR_BLOCK] = { 0 };
     if (strlen(name) > TAR_MAX_NAME)

@@ -50,8 +50,8 @@ static int place_colours(struct page *page)
     const bool small = page->bits == 1 || page->bits == 2 || page->bits == 4;
     const bool whole = page->bits == 8 || page->bits == 16;
     int status = 0;
-    if (page->photometric == PHOTOMETRIC_MINISWHITE ||
-        page->photometric == PHOTOMETRIC_MINISBLACK)
+    if (page->photometric == PHOTOMETRIC_MINISWHITE
+        || page->photometric == PHOTOMETRIC_MINISBLACK)
         page->colours = small || whole ? 1 : 0;
     else if (page->photometric == PHOTOMETRIC_PALETTE)
         page->colours = small || page->bits == 8 ? 1 : 0;
@@ -86,8 +86,8 @@ static int check_samples(struct page *page)
         return fail(page->client->error, BAD_SAMPLE, "tiff: samples of format %u", format);
     if (page->compression == COMPRESSION_OJPEG || !TIFFIsCODECConfigured(page->compression))
         return fail(page->client->error, BAD_SAMPLE, "tiff: compression %u", page->compression);
-    if (page->photometric == PHOTOMETRIC_YCBCR && page->compression == COMPRESSION_JPEG &&
-        page->planar == PLANARCONFIG_CONTIG) {
+    if (page->photometric == PHOTOMETRIC_YCBCR && page->compression == COMPRESSION_JPEG
+        && page->planar == PLANARCONFIG_CONTIG) {
         TIFFSetField(page->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         page->photometric = PHOTOMETRIC_RGB;
     }
@@ -100,8 +100,8 @@ static int read_header(struct page *page)
 {
     TIFF *tiff = page->tiff;
     uint16_t orientation = 1;
-    if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &page->width) ||
-        !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &page->height))
+    if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &page->width)
+        || !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &page->height))
         return tiff_client_fail(page->client, "no width or height");
     int status = decoding_check(page->decoding, page->width, page->height);
     if (status)
@@ -126,8 +126,8 @@ static int measure_blocks(struct page *page)
     const bool separate = page->planar == PLANARCONFIG_SEPARATE;
     uint64_t bits;
     if (tiled) {
-        if (!TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &page->across) ||
-            !TIFFGetField(tiff, TIFFTAG_TILELENGTH, &page->down))
+        if (!TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &page->across)
+            || !TIFFGetField(tiff, TIFFTAG_TILELENGTH, &page->down))
             return tiff_client_fail(page->client, "no tile size");
     } else {
         page->across = page->width;
@@ -140,9 +140,9 @@ static int measure_blocks(struct page *page)
         return status;
     bits = (uint64_t)page->across * (separate ? 1u : page->samples) * page->bits;
     page->line = (size_t)((bits + 7) / 8);
-    if (__builtin_mul_overflow(page->line, page->down, &page->block) ||
-        __builtin_mul_overflow(page->block, separate ? page->channels : 1u, &bits) ||
-        page->block > INT64_MAX)
+    if (__builtin_mul_overflow(page->line, page->down, &page->block)
+        || __builtin_mul_overflow(page->block, separate ? page->channels : 1u, &bits)
+        || page->block > INT64_MAX)
         return tiff_client_fail(page->client, "too large");
     page->plane = separate ? page->block : 0;
     const tmsize_t line = tiled ? TIFFTileRowSize(tiff) : TIFFScanlineSize(tiff);

@@ -46,10 +46,10 @@ static int read_frame(
         WebPGetFeatures(frame->fragment.bytes, frame->fragment.size, &config.input);
     if (code != VP8_STATUS_OK)
         return fail(decoding->error, BAD_SAMPLE, "webp: %s", explain(code));
-    if (config.input.width != frame->width || config.input.height != frame->height ||
-        frame->x_offset < 0 || frame->y_offset < 0 ||
-        (uint64_t)frame->x_offset + (uint64_t)frame->width > width ||
-        (uint64_t)frame->y_offset + (uint64_t)frame->height > height)
+    if (config.input.width != frame->width || config.input.height != frame->height
+        || frame->x_offset < 0 || frame->y_offset < 0
+        || (uint64_t)frame->x_offset + (uint64_t)frame->width > width
+        || (uint64_t)frame->y_offset + (uint64_t)frame->height > height)
         return fail(decoding->error, BAD_SAMPLE, "webp: a frame outside its canvas");
     int status = decoding_allocate(decoding, width, height);
     if (status)

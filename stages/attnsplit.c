@@ -27,14 +27,16 @@ static const struct option_row rows[] = {
         "heads to show, or how all heads of a layer become one map (default: all heads)",
         AT(heads), 0, 0, false },
     { 'q', "query", OPTION_TEXT, "QUERIES",
-        "whose attention: cls, dist, regN, mean, R:C (a patch), commas between, or all (default: "
+        "whose attention: cls, dist, regN, mean, R:C (a patch), commas between, or all "
+        "(default: "
         "what the head reads)",
         AT(query), 0, 0, false },
-    { 0, "as", OPTION_TEXT, "NAME", "name the maps NAME-lLL-hHH and so on", AT(as), 0, 0, false },
-    { 0, "prefix", OPTION_TEXT, "N",
-        "tokens before the patches, for arrays of your own model", AT(wish.prefix), 0, 0, false },
-    { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0, 0,
+    { 0, "as", OPTION_TEXT, "NAME", "name the maps NAME-lLL-hHH and so on", AT(as), 0, 0,
         false },
+    { 0, "prefix", OPTION_TEXT, "N", "tokens before the patches, for arrays of your own model",
+        AT(wish.prefix), 0, 0, false },
+    { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0,
+        0, false },
     OPTION_END,
 };
 
@@ -84,8 +86,8 @@ static int open_attnsplit(struct run *run, struct error *error)
 }
 
 /* to[patches] = what the query gives to each patch, in one head; sums in double. */
-static void query_row(const struct attention *attention, const float *head,
-    const struct query *query, float *to)
+static void query_row(
+    const struct attention *attention, const float *head, const struct query *query, float *to)
 {
     const size_t t = attention->tokens, p = attention->layout.prefix;
     for (size_t j = p; j < t; j++) {
@@ -110,15 +112,15 @@ static double fuse_values(const float *values, size_t count, size_t stride, enum
         const double away = (double)values[h * stride] - sum / (double)count;
         squares += away * away;
     }
-    return fusion == FUSE_MAX ? most
-        : fusion == FUSE_MIN  ? least
-        : fusion == FUSE_STD  ? sqrt(squares / (double)count)
-                              : sum / (double)count;
+    return fusion == FUSE_MAX   ? most
+           : fusion == FUSE_MIN ? least
+           : fusion == FUSE_STD ? sqrt(squares / (double)count)
+                                : sum / (double)count;
 }
 
 /* The map of one query: of one head, or of all heads fused. */
-static int fill(const struct job *job, const struct query *query, long head, float *to,
-    struct error *error)
+static int fill(
+    const struct job *job, const struct query *query, long head, float *to, struct error *error)
 {
     const struct attention *attention = job->attention;
     const size_t t = attention->tokens, patches = t - attention->layout.prefix;
@@ -149,14 +151,18 @@ static int add_maps(const struct job *job, long head, struct error *error)
     int status = 0;
     for (size_t q = 0; q < (job->together ? 1 : job->query_count) && status == 0; q++) {
         const struct query *query = &job->queries[q];
-        const struct map_about about = { .method = "attention", .layer = (int)job->layer,
-            .head = (int)head, .head_fusion = fused, .query = query->name, .residual = -1 };
+        const struct map_about about = { .method = "attention",
+            .layer = (int)job->layer,
+            .head = (int)head,
+            .head_fusion = fused,
+            .query = query->name,
+            .residual = -1 };
         float *values;
         snprintf(name, sizeof name, "%.64s%sl%02zu-%s%s%s", options.as ? options.as : "",
             options.as ? "-" : "", job->layer, fused ? fused : part,
             query->by_default ? "" : "-q", query->by_default ? "" : query->name);
-        status = map_add(job->sample, name, &about, layout, job->together ? patches : 0, &values,
-            error);
+        status = map_add(
+            job->sample, name, &about, layout, job->together ? patches : 0, &values, error);
         for (size_t i = 0; i < (job->together ? patches : 1) && status == 0; i++)
             status = fill(job, query + i, head, values + i * patches, error);
     }
@@ -166,8 +172,8 @@ static int add_maps(const struct job *job, long head, struct error *error)
 static int split_layer(struct job *job, struct error *error)
 {
     const char *heads = options.heads ? options.heads : "all";
-    int status = attention_layer(job->sample, job->attention, job->layer, &job->heads, &job->data,
-        &job->state->scratch, error);
+    int status = attention_layer(job->sample, job->attention, job->layer, &job->heads,
+        &job->data, &job->state->scratch, error);
     if (status < 0 || job->state->fusion != FUSE_NONE)
         return status < 0 ? status : add_maps(job, -1, error);
     bool *wanted = calloc(job->heads, sizeof *wanted);
@@ -188,8 +194,7 @@ static int split_layers(struct job *job, struct error *error)
     bool wanted[ATTENTION_MAX_LAYERS] = { false };
     int status = 0;
     if (options.layers)
-        status = parse_list(
-            "--layers", options.layers, attention->model_layers, wanted, error);
+        status = parse_list("--layers", options.layers, attention->model_layers, wanted, error);
     for (size_t l = 0, at = 0; l < attention->model_layers && status == 0; l++) {
         const bool present = at < attention->count && attention->layers[at] == l;
         at += present;
@@ -197,8 +202,8 @@ static int split_layers(struct job *job, struct error *error)
         if (present && (!options.layers || wanted[l]))
             status = split_layer(job, error);
         else if (wanted[l] && strcmp(options.layers, "all") != 0)
-            status = fail(error, BAD_USAGE, "has no attn.%02zu: vitfwd -l decides what is there",
-                l);
+            status =
+                fail(error, BAD_USAGE, "has no attn.%02zu: vitfwd -l decides what is there", l);
     }
     return status;
 }
@@ -210,8 +215,8 @@ static int split_sample(struct run *run, struct sample *sample, struct error *er
     struct job job = { .state = run->state, .sample = sample, .attention = &attention };
     int status = attention_find(sample, &options.wish, &attention, error);
     if (status == 0)
-        status = queries_parse(options.query, &attention.layout, &queries, &job.query_count,
-            &job.together, error);
+        status = queries_parse(
+            options.query, &attention.layout, &queries, &job.query_count, &job.together, error);
     job.queries = queries;
     if (status == 0)
         status = split_layers(&job, error);

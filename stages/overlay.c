@@ -65,7 +65,8 @@ static const struct option_row rows[] = {
         "width of a panel (default: the picture's, at most 1024 alone and 320 in a grid)",
         AT(width), 1, 65536, false },
     { 0, "format", OPTION_CHOICE, "png|tiff|jpeg|ppm",
-        "of the figures (default: by the ending of -o, else png); ppm: a picture a sample to standard output, all of one "
+        "of the figures (default: by the ending of -o, else png); ppm: a picture a sample to "
+        "standard output, all of one "
         "size, for ffmpeg",
         AT(format), 0, 0, false },
     { 0, "raw", OPTION_FLAG, NULL,
@@ -107,7 +108,7 @@ static int set_range(struct figure_options *figure, struct error *error)
     return figure->low < figure->high
                ? 0
                : fail(error, BAD_USAGE, "--range %s: the first must be less than the second",
-                     options.range);
+                   options.range);
 }
 
 static int open_directory(struct run *run, struct state *state, struct error *error)
@@ -141,9 +142,9 @@ static int open_overlay(struct run *run, struct error *error)
         return fail_memory(error, sizeof *state);
     if (options.raw && options.format >= 0 && formats[options.format] != PICTURE_TIFF)
         return fail(error, BAD_USAGE, "--raw is a TIFF: leave out --format");
-    const int format = options.raw ? 1
-        : options.format < 0       ? format_by_name(run->common.output)
-                                   : options.format;
+    const int format = options.raw          ? 1
+                       : options.format < 0 ? format_by_name(run->common.output)
+                                            : options.format;
     state->format = formats[format];
     state->ending = endings[format];
     state->figure = (struct figure_options){ .colormap = colormaps[options.colormap],
@@ -162,8 +163,8 @@ static int shrink_to_frame(
     const struct state *state, struct picture *picture, struct error *error)
 {
     struct picture scaled;
-    if (picture->width <= state->frame_width + FRAME_SLACK &&
-        picture->height <= state->frame_height + FRAME_SLACK)
+    if (picture->width <= state->frame_width + FRAME_SLACK
+        && picture->height <= state->frame_height + FRAME_SLACK)
         return 0;
     const double factor = fmin((double)state->frame_width / picture->width,
         (double)state->frame_height / picture->height);
@@ -251,10 +252,9 @@ static int put_file(struct state *state, const char *key, const unsigned char *b
     struct whole_file file = { .fd = -1 };
     if (asprintf(&path, "%s/%s.%s", options.directory, key, state->ending) < 0)
         return fail_memory(error, strlen(key));
-    int status = is_too_long(path)
-                     ? fail(error, BAD_SAMPLE, "its key is too long to name a file in %.200s",
-                           options.directory)
-                     : make_directories(path, error);
+    int status = is_too_long(path) ? fail(error, BAD_SAMPLE,
+                     "its key is too long to name a file in %.200s", options.directory)
+                                   : make_directories(path, error);
     if (status == 0)
         status = file_begin(path, &file, error);
     if (status == 0)

@@ -318,7 +318,8 @@ static int next_sample(struct run *run, struct sample *sample, struct error *err
 {
     const struct preprocess *preprocess = run->state;
     int status = sources_next(preprocess->sources, sample, error);
-    const char *path = status == 1 || status == BAD_SAMPLE ? sources_path(preprocess->sources) : NULL;
+    const char *path =
+        status == 1 || status == BAD_SAMPLE ? sources_path(preprocess->sources) : NULL;
     if (path && !(sample->origin = strdup(path)))
         return fail_memory(error, strlen(path));
     if (status == BAD_SAMPLE) {

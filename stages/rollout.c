@@ -1,6 +1,6 @@
 /*
- * rollout: reads the attention of all layers, writes where it leads from the query at the top to
- * the patches at the bottom (Abnar & Zuidema 2020).
+ * rollout: reads the attention of all layers, writes where it leads from the query at the top
+ * to the patches at the bottom (Abnar & Zuidema 2020).
  */
 #include "common/attention.h"
 #include "common/gemm.h"
@@ -40,25 +40,28 @@ static const struct option_row rows[] = {
         "weight of the identity, the residual connection, from 0 to 1 (default: 0.5)",
         AT(residual), 0, 1, false },
     { 0, "discard", OPTION_NUMBER, "F",
-        "share of each row's patches, the lowest, set to 0 before (default: 0; vit-explain: 0.9, of "
+        "share of each row's patches, the lowest, set to 0 before (default: 0; vit-explain: "
+        "0.9, of "
         "the whole matrix)",
         AT(discard), 0, 1, false },
-    { 0, "start", OPTION_COUNT, "LAYER", "the first layer that takes part (default: 0)", AT(start),
-        0, ATTENTION_MAX_LAYERS, false },
+    { 0, "start", OPTION_COUNT, "LAYER", "the first layer that takes part (default: 0)",
+        AT(start), 0, ATTENTION_MAX_LAYERS, false },
     { 'q', "query", OPTION_TEXT, "QUERIES",
-        "from where: cls, dist, regN, mean, R:C (a patch), commas between, or all (default: what "
+        "from where: cls, dist, regN, mean, R:C (a patch), commas between, or all (default: "
+        "what "
         "the head reads)",
         AT(query), 0, 0, false },
-    { 0, "as", OPTION_TEXT, "NAME", "name the map NAME (default: the method)", AT(as), 0, 0, false },
-    { 0, "prefix", OPTION_TEXT, "N",
-        "tokens before the patches, for arrays of your own model", AT(wish.prefix), 0, 0, false },
-    { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0, 0,
+    { 0, "as", OPTION_TEXT, "NAME", "name the map NAME (default: the method)", AT(as), 0, 0,
         false },
+    { 0, "prefix", OPTION_TEXT, "N", "tokens before the patches, for arrays of your own model",
+        AT(wish.prefix), 0, 0, false },
+    { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0,
+        0, false },
     OPTION_END,
 };
 
 struct state {
-    char note[100]; /* options other than the method's own; empty: none */
+    char note[100];           /* options other than the method's own; empty: none */
     struct scratch attention; /* a layer's, where it had to be converted */
     struct scratch matrix;    /* [tokens, tokens] of one layer, heads fused */
     struct scratch order;     /* indices, to find the lowest */
@@ -124,9 +127,9 @@ static void fuse(const float *data, size_t heads, size_t n, float *to)
     for (size_t h = 1; h < heads; h++) {
         const float *head = data + h * n;
         for (size_t i = 0; i < n; i++)
-            to[i] = options.fusion == FUSE_MEAN ? to[i] + head[i]
-                : options.fusion == FUSE_MAX    ? larger(to[i], head[i])
-                                                : smaller(to[i], head[i]);
+            to[i] = options.fusion == FUSE_MEAN  ? to[i] + head[i]
+                    : options.fusion == FUSE_MAX ? larger(to[i], head[i])
+                                                 : smaller(to[i], head[i]);
     }
     for (size_t i = 0; options.fusion == FUSE_MEAN && i < n; i++)
         to[i] /= (float)heads;
@@ -148,8 +151,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Sets the count lowest of n values to 0, ties by index; spared (if below n) is let be. */
-static void discard_lowest(float *values, size_t n, size_t count, size_t spared,
-    struct ranked *ranked)
+static void discard_lowest(
+    float *values, size_t n, size_t count, size_t spared, struct ranked *ranked)
 {
     for (size_t i = 0; i < n; i++)
         ranked[i] = (struct ranked){ values[i], (unsigned)i };
@@ -170,7 +173,7 @@ static void mix_abnar(float *a, size_t t, size_t p, struct ranked *ranked)
             discard_lowest(row + p, t - p, count, SIZE_MAX, ranked);
         for (size_t j = 0; j < t; j++) {
             row[j] = (float)((1 - options.residual) * (double)row[j]
-                + (i == j ? options.residual : 0));
+                             + (i == j ? options.residual : 0));
             sum += (double)row[j];
         }
         for (size_t j = 0; j < t; j++)
@@ -233,8 +236,8 @@ static int roll(struct state *state, const struct sample *sample,
     for (size_t i = attention->count; i-- > 0 && attention->layers[i] >= options.start;) {
         size_t heads;
         const float *data;
-        const int status = attention_layer(sample, attention, attention->layers[i], &heads, &data,
-            &state->attention, error);
+        const int status = attention_layer(
+            sample, attention, attention->layers[i], &heads, &data, &state->attention, error);
         if (status < 0)
             return status;
         float *a = state->matrix.bytes;
@@ -276,15 +279,18 @@ static int add_map(const struct state *state, struct sample *sample,
     bool together, struct error *error)
 {
     const size_t t = attention->tokens, p = attention->layout.prefix;
-    const struct map_about about = { .method = methods[options.method], .layer = -1, .head = -1,
-        .query = query->name, .residual = options.residual,
+    const struct map_about about = { .method = methods[options.method],
+        .layer = -1,
+        .head = -1,
+        .query = query->name,
+        .residual = options.residual,
         .note = *state->note ? state->note : NULL };
     char name[160];
     float *values;
     snprintf(name, sizeof name, "%.100s%s%s", options.as ? options.as : methods[options.method],
         query->by_default ? "" : "-q", query->by_default ? "" : query->name);
-    const int status = map_add(
-        sample, name, &about, &attention->layout, together ? count : 0, &values, error);
+    const int status =
+        map_add(sample, name, &about, &attention->layout, together ? count : 0, &values, error);
     const float *from = (const float *)state->from.bytes + row * t + p;
     for (size_t q = 0; q < count && status == 0; q++)
         memcpy(values + q * (t - p), from + q * t, (t - p) * sizeof *values);
@@ -302,8 +308,8 @@ static int roll_sample(struct run *run, struct sample *sample, struct error *err
     if (status == 0)
         status = check_layers(&attention, error);
     if (status == 0)
-        status = queries_parse(
-            options.query, &attention.layout, &queries, &count, &together, error);
+        status =
+            queries_parse(options.query, &attention.layout, &queries, &count, &together, error);
     if (status == 0)
         status = reserve(state, attention.tokens, count, error);
     if (status == 0) {
@@ -311,8 +317,8 @@ static int roll_sample(struct run *run, struct sample *sample, struct error *err
         status = roll(state, sample, &attention, count, error);
     }
     for (size_t q = 0; q < count && status == 0; q += together ? count : 1)
-        status = add_map(state, sample, &attention, &queries[q], q, together ? count : 1, together,
-            error);
+        status = add_map(
+            state, sample, &attention, &queries[q], q, together ? count : 1, together, error);
     if (status == 0 && !run->common.keep)
         sample_drop(sample, "attn*");
     free(queries);

@@ -71,8 +71,8 @@ static int open_renames(
         return fail_memory(error, renames->count * sizeof *state->renames);
     for (size_t i = 0; i < renames->count; i++) {
         const char *equals = strchr(renames->items[i], '=');
-        if (!equals || equals == renames->items[i] || equals[1] == '\0' || equals[1] == '.' ||
-            strchr(equals + 1, '/') || strcmp(equals + 1, "__bad__") == 0)
+        if (!equals || equals == renames->items[i] || equals[1] == '\0' || equals[1] == '.'
+            || strchr(equals + 1, '/') || strcmp(equals + 1, "__bad__") == 0)
             return fail(error, BAD_USAGE, "--rename %s: takes FROM=TO, two suffixes",
                 renames->items[i]);
         char *from = strndup(renames->items[i], (size_t)(equals - renames->items[i]));
@@ -117,8 +117,8 @@ static int check_output(const struct run *run, struct error *error)
         return fail_memory(error, strlen(run->common.output));
     int status = 0;
     for (size_t i = 0; i < run->file_count && status == 0; i++)
-        if (stat(run->files[i], &in) == 0 && S_ISREG(in.st_mode) && stat(part, &out) == 0 &&
-            in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+        if (stat(run->files[i], &in) == 0 && S_ISREG(in.st_mode) && stat(part, &out) == 0
+            && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
             status = fail(error, BAD_USAGE,
                 "--output %s: its %s.part is being read: take another name", run->common.output,
                 run->common.output);
@@ -136,10 +136,9 @@ static int check_join(struct run *run, struct error *error)
         return 0;
     if (strcmp(run->files[0], "-") == 0)
         return fail(error, BAD_USAGE, "--join - -: only one of the two can be standard input");
-    return isatty(STDIN_FILENO)
-               ? fail(error, BAD_USAGE,
-                     "--join: standard input is a terminal: give FILE or a pipe")
-               : 0;
+    return isatty(STDIN_FILENO) ? fail(
+               error, BAD_USAGE, "--join: standard input is a terminal: give FILE or a pipe")
+                                : 0;
 }
 
 static int write_shard(struct run *run, const struct sample *sample, struct error *error)
@@ -324,9 +323,8 @@ static int process_sample(struct run *run, struct sample *sample, struct error *
         return 1;
     for (size_t i = 0; i < sample->count; i++) {
         struct member *member = &sample->members[i];
-        member->dropped |=
-            (options->only.count > 0 && !matches(&options->only, member->suffix)) ||
-            matches(&options->drop, member->suffix);
+        member->dropped |= (options->only.count > 0 && !matches(&options->only, member->suffix))
+                           || matches(&options->drop, member->suffix);
         left += !member->dropped;
     }
     const int status = state->rename_count > 0 ? rename_members(state, sample, error) : 0;

@@ -34,8 +34,8 @@ static int open_tensorls(struct run *run, struct error *error)
 /* An f4 array where it lies, the usual one, many times faster than by npy_item. */
 static const float *plain_floats(const struct npy *npy)
 {
-    const bool plain = strcmp(npy->type, "f4") == 0 && !npy->big_endian &&
-                       (uintptr_t)npy->data % sizeof(float) == 0;
+    const bool plain = strcmp(npy->type, "f4") == 0 && !npy->big_endian
+                       && (uintptr_t)npy->data % sizeof(float) == 0;
     return plain ? (const float *)(const void *)npy->data : NULL;
 }
 
@@ -77,8 +77,8 @@ static int print_array(struct run *run, const struct npy *npy, struct error *err
 static bool ends_with(const char *suffix, const char *last)
 {
     const size_t length = strlen(suffix), size = strlen(last);
-    return length >= size && strcmp(suffix + length - size, last) == 0 &&
-           (length == size || suffix[length - size - 1] == '.');
+    return length >= size && strcmp(suffix + length - size, last) == 0
+           && (length == size || suffix[length - size - 1] == '.');
 }
 
 static bool is_json(const struct member *member)
@@ -104,8 +104,8 @@ static const char *kind_of(const struct sample *sample, const struct member *mem
     const char *suffix = member->suffix;
     const char *picture =
         picture_suffix(suffix) ? picture_kind(member->bytes, member->size) : NULL;
-    const bool json = ends_with(suffix, "json") || strcmp(suffix, "__bad__") == 0 ||
-                      strcmp(sample->key, STREAM_KEY) == 0;
+    const bool json = ends_with(suffix, "json") || strcmp(suffix, "__bad__") == 0
+                      || strcmp(sample->key, STREAM_KEY) == 0;
     if (picture)
         return picture;
     if (json && is_json(member))

@@ -27,22 +27,24 @@ static struct vitfwd_options options = { .batch = DEFAULT_BATCH,
 
 static const struct option_row rows[] = {
     { 'm', "model", OPTION_PATH, "MODEL",
-        "a .safetensors file, a directory as the hub lays it out, or a name in $SACCADE_MODELS; "
+        "a .safetensors file, a directory as the hub lays it out, or a name in "
+        "$SACCADE_MODELS; "
         "default: $SACCADE_VIT, else the ViT that comes with saccade",
         AT(model), 0, 0, false },
-    { 'l', "layers", OPTION_TEXT, "LIST|none", "layers whose attention is written (default: all)",
-        AT(layers), 0, 0, false },
+    { 'l', "layers", OPTION_TEXT, "LIST|none",
+        "layers whose attention is written (default: all)", AT(layers), 0, 0, false },
     { 't', "tokens", OPTION_TEXT, "LIST",
-        "write the residual stream entering these blocks; one more than the last is what leaves "
+        "write the residual stream entering these blocks; one more than the last is what "
+        "leaves "
         "the model",
         AT(tokens), 0, 0, false },
-    { 'b', "batch", OPTION_COUNT, "N", "pictures computed at once (default: 8)", AT(batch), 1, 4096,
-        true },
+    { 'b', "batch", OPTION_COUNT, "N", "pictures computed at once (default: 8)", AT(batch), 1,
+        4096, true },
     { 0, "size", OPTION_TEXT, "N|WxH",
         "another input size than the model's own, in multiples of its patch", AT(size), 0, 0,
         false },
-    { 0, "state", OPTION_TEXT, "NAME", "take this state dict of a checkpoint that holds several",
-        AT(state), 0, 0, false },
+    { 0, "state", OPTION_TEXT, "NAME",
+        "take this state dict of a checkpoint that holds several", AT(state), 0, 0, false },
     { 0, "num-heads", OPTION_COUNT, "N", "the number of heads, where no configuration says it",
         AT(heads), 1, 4096, false },
     { 0, "max-pixels", OPTION_COUNT, "N", "refuse pictures with more (default: 178956970)",
@@ -58,11 +60,11 @@ struct state {
     struct input_model model;
     struct view_wishes wishes;
     struct vit_pass *pass;
-    bool *layers, *tokens; /* which are written; layers, layers + 1 */
-    size_t batch, height, width;         /* that pass is for */
-    struct scratch *scratch;             /* [batch]: inputs that had to be converted */
-    const float **inputs;                /* [batch] */
-    struct floats *shapes;               /* [batch] */
+    bool *layers, *tokens;       /* which are written; layers, layers + 1 */
+    size_t batch, height, width; /* that pass is for */
+    struct scratch *scratch;     /* [batch]: inputs that had to be converted */
+    const float **inputs;        /* [batch] */
+    struct floats *shapes;       /* [batch] */
     float **attention, **token_rows, **logits;
 };
 
@@ -87,8 +89,8 @@ static int choose_layers(struct state *state, struct error *error)
     if (!state->layers || !state->tokens)
         return fail_memory(error, 2 * count);
     int status = strcmp(layers, "none") == 0
-        ? 0
-        : parse_list("--layers", layers, count, state->layers, error);
+                     ? 0
+                     : parse_list("--layers", layers, count, state->layers, error);
     if (status == 0 && options.tokens)
         status = parse_list("--tokens", options.tokens, count + 1, state->tokens, error);
     return status;
@@ -104,9 +106,9 @@ static int allocate(struct state *state, struct error *error)
     state->token_rows = calloc(batch * (layers + 1), sizeof *state->token_rows);
     state->logits = calloc(batch, sizeof *state->logits);
     return state->scratch && state->inputs && state->shapes && state->attention
-            && state->token_rows && state->logits
-        ? 0
-        : fail_memory(error, batch * layers * sizeof *state->attention);
+                   && state->token_rows && state->logits
+               ? 0
+               : fail_memory(error, batch * layers * sizeof *state->attention);
 }
 
 static int take_size(struct state *state, struct error *error)
@@ -114,12 +116,13 @@ static int take_size(struct state *state, struct error *error)
     const struct vit_config *config = &state->vit.config;
     if (!options.size)
         return 0;
-    const int status = parse_size("--size", options.size, &state->wishes.width,
-        &state->wishes.height, error);
+    const int status =
+        parse_size("--size", options.size, &state->wishes.width, &state->wishes.height, error);
     if (status < 0)
         return status;
     state->wishes.set = SET_SIZE;
-    if (state->wishes.width % config->patch_columns || state->wishes.height % config->patch_rows)
+    if (state->wishes.width % config->patch_columns
+        || state->wishes.height % config->patch_rows)
         return fail(error, BAD_USAGE, "--size %s: takes multiples of the patch, %zux%zu",
             options.size, config->patch_columns, config->patch_rows);
     return 0;
@@ -138,7 +141,8 @@ static int open_vitfwd(struct run *run, struct error *error)
         return print_info(state);
     const char *kernels = gemm_start();
     if (run->common.verbose)
-        run_warn(run, NULL, "BLIS kernels %s, %zu threads", kernels, threads_count(run->threads));
+        run_warn(
+            run, NULL, "BLIS kernels %s, %zu threads", kernels, threads_count(run->threads));
     state->model = (struct input_model){ state->vit.model.name, state->vit.config.rule,
         state->vit.config.crop, state->vit.config.rule_known };
     status = choose_layers(state, error);
@@ -158,13 +162,11 @@ static size_t batch_size(const struct run *run)
 }
 
 /* A sample's input as the model takes it, or why it can't. */
-static int fit_input(
-    struct state *state, struct sample *sample, size_t b, struct error *error)
+static int fit_input(struct state *state, struct sample *sample, size_t b, struct error *error)
 {
     const struct vit_config *config = &state->vit.config;
     struct floats *shape = &state->shapes[b];
-    int status = input_fit(
-        sample, &state->model, &state->wishes, options.max_pixels, error);
+    int status = input_fit(sample, &state->model, &state->wishes, options.max_pixels, error);
     if (status == 0)
         status = sample_floats(sample, "input.npy", 3, shape, &state->scratch[b], error);
     if (status < 0)
@@ -173,7 +175,8 @@ static int fit_input(
     if (shape->shape[0] != 3 || h == 0 || w == 0 || h % config->patch_rows
         || w % config->patch_columns || h > 1 << 14 || w > 1 << 14)
         return fail(error, BAD_SAMPLE,
-            "input is [%zu,%zu,%zu], %s takes [3,%u,%u] or other multiples of its patch, %zux%zu",
+            "input is [%zu,%zu,%zu], %s takes [3,%u,%u] or other multiples of its patch, "
+            "%zux%zu",
             shape->shape[0], h, w, state->vit.model.name, config->rule.height,
             config->rule.width, config->patch_columns, config->patch_rows);
     state->inputs[b] = shape->data;
@@ -192,8 +195,7 @@ static void fit_task(void *argument, size_t i, size_t worker)
 {
     struct fitting *fitting = argument;
     (void)worker;
-    fitting->status[i] =
-        fit_input(fitting->state, fitting->samples[i], i, &fitting->errors[i]);
+    fitting->status[i] = fit_input(fitting->state, fitting->samples[i], i, &fitting->errors[i]);
 }
 
 /* The likeliest class; null where that is not a number. */
@@ -220,10 +222,10 @@ static json_t *model_json(const struct state *state, const float *logits)
     json_t *target = logits ? target_json(state, logits) : json_null();
     return json_pack("{s:s, s:i, s:b, s:i, s:[i,i], s:[i,i], s:i, s:i, s:s, s:o}", "model",
         state->vit.model.name, "prefix", (int)config->prefix, "distilled", config->distilled,
-        "registers", (int)config->registers, "patch", (int)config->patch_rows, (int)config->patch_columns, "grid",
-        (int)(state->height / config->patch_rows), (int)(state->width / config->patch_columns),
-        "layers", (int)config->layers, "heads", (int)config->heads, "readout",
-        config->mean ? "mean" : "cls", "target", target);
+        "registers", (int)config->registers, "patch", (int)config->patch_rows,
+        (int)config->patch_columns, "grid", (int)(state->height / config->patch_rows),
+        (int)(state->width / config->patch_columns), "layers", (int)config->layers, "heads",
+        (int)config->heads, "readout", config->mean ? "mean" : "cls", "target", target);
 }
 
 /* Drops what a model before this one left, adds this one's members and notes where their data
@@ -233,7 +235,8 @@ static int add_members(struct state *state, struct sample *sample, size_t b, siz
 {
     static const char *const old[] = { "logits.npy", "attn*", "tokens*", "act*", "model.json" };
     const struct vit_config *config = &state->vit.config;
-    const size_t tokens = config->prefix
+    const size_t tokens =
+        config->prefix
         + state->height / config->patch_rows * (state->width / config->patch_columns);
     const size_t attention[3] = { config->heads, tokens, tokens };
     const size_t stream[2] = { tokens, config->dim };
@@ -272,8 +275,8 @@ static int forward(struct run *run, struct sample *const *samples, const float *
     int status = 0;
     if (!state->pass || height != state->height || width != state->width
         || count > state->batch) {
-        status = vit_prepare(
-            &state->vit, &state->pass, count, height, width, run->threads, error);
+        status =
+            vit_prepare(&state->vit, &state->pass, count, height, width, run->threads, error);
         state->height = height;
         state->width = width;
         state->batch = count;
@@ -291,7 +294,8 @@ static int forward(struct run *run, struct sample *const *samples, const float *
 }
 
 /* Runs of samples whose inputs have one size go through together. */
-static int forward_runs(struct run *run, struct sample **good, size_t count, struct error *error)
+static int forward_runs(
+    struct run *run, struct sample **good, size_t count, struct error *error)
 {
     struct state *state = run->state;
     int status = 0;
@@ -300,8 +304,8 @@ static int forward_runs(struct run *run, struct sample **good, size_t count, str
         for (next = first + 1; next < count; next++)
             if (memcmp(shape, state->shapes[next].shape, 3 * sizeof *shape) != 0)
                 break;
-        status = forward(run, good + first, state->inputs + first, next - first, shape[1],
-            shape[2], error);
+        status = forward(
+            run, good + first, state->inputs + first, next - first, shape[1], shape[2], error);
     }
     return status;
 }
@@ -320,8 +324,8 @@ static int process_samples(
     for (size_t i = 0; i < count && status == 0; i++) {
         if (fitting.status[i] < 0) {
             /* Only the first sample ends a run, whatever the size of its batch. */
-            const int kind = i > 0 && fitting.status[i] == BAD_USAGE ? BAD_SAMPLE
-                                                                     : fitting.status[i];
+            const int kind =
+                i > 0 && fitting.status[i] == BAD_USAGE ? BAD_SAMPLE : fitting.status[i];
             status = run_reject(run, samples[i], kind, &fitting.errors[i]);
             if (status < 0)
                 *error = fitting.errors[i];
