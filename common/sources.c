@@ -248,8 +248,9 @@ static int advance(struct sources *sources, struct error *error)
         status = intake_open(&sources->intake, place->path, place->standard, error);
     else if (status != BAD_SAMPLE)
         return status;
-    if (status == BAD_SYSTEM && strcasecmp(path_extension(place->path), "tar") == 0)
-        return status; /* a shard that isn't there leaves out nobody knows how many samples */
+    const bool shard = place->standard || strcasecmp(path_extension(place->path), "tar") == 0;
+    if (status == BAD_SYSTEM && shard)
+        return status; /* what isn't there leaves out nobody knows how many samples */
     if (status < 0) {
         sources->why = *error;
         sources->state = AT_BROKEN;

@@ -372,7 +372,9 @@ static int check_max_bad(const char *text, struct error *error)
     if (!text)
         return 0;
     const double limit = strtod(text, &end);
-    if (end == text || !(limit >= 0) || (*end != '\0' && strcmp(end, "%") != 0))
+    const size_t digits = strspn(text, "0123456789.");
+    if (digits == 0 || end != text + digits || !(limit >= 0)
+        || (*end != '\0' && strcmp(end, "%") != 0))
         return fail(error, BAD_USAGE, "--max-bad %s: takes a count or a percentage", text);
     return 0;
 }

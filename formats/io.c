@@ -161,24 +161,28 @@ int file_read(
     return status;
 }
 
-/* The file that a link leads to, or the path itself: malloc'd. */
-static char *follow_link(const char *path)
+/* The file that a link leads to, or the path itself: malloc'd. *nameless: what it leads to has
+ * no name of its own (/dev/stdout, on a pipe or a file that was unlinked). */
+static char *follow_link(const char *path, bool *nameless)
 {
     struct stat about;
-    char *target =
-        lstat(path, &about) == 0 && S_ISLNK(about.st_mode) ? realpath(path, NULL) : NULL;
+    const bool link = lstat(path, &about) == 0 && S_ISLNK(about.st_mode);
+    char *target = link ? realpath(path, NULL) : NULL;
+    *nameless = link && !target && stat(path, &about) == 0;
     return target ? target : strdup(path);
 }
 
 int file_begin(const char *path, struct whole_file *file, struct error *error)
 {
     struct stat about;
-    *file = (struct whole_file){ .fd = -1, .path = follow_link(path) };
+    bool nameless;
+    *file = (struct whole_file){ .fd = -1, .path = follow_link(path, &nameless) };
     if (!file->path)
         return fail_memory(error, strlen(path));
-    const bool special = stat(file->path, &about) == 0 && !S_ISREG(about.st_mode);
+    const bool there = stat(file->path, &about) == 0;
+    const bool special = nameless || (there && !S_ISREG(about.st_mode));
     int status = 0;
-    if (special && S_ISDIR(about.st_mode))
+    if (there && S_ISDIR(about.st_mode))
         status = fail(error, BAD_SYSTEM, "%s: is a directory", path);
     else if ((special ? (file->part = strdup(file->path)) == NULL
                       : asprintf(&file->part, "%s.part", file->path) < 0))
