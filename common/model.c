@@ -12,6 +12,8 @@
 
 enum { JSON_LIMIT = 1 << 26, PATH_ROOM = 4096 };
 
+static const char *const endings[] = { ".safetensors", ".pth", ".pt", ".bin", ".th" };
+
 static bool is_directory(const char *path)
 {
     struct stat about;
@@ -30,6 +32,21 @@ static bool ends_with(const char *text, const char *ending)
     return length > size && strcmp(text + length - size, ending) == 0;
 }
 
+/* The ending of a checkpoint's name: of the first, safetensors; of the others, PyTorch's. */
+static const char *ending_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(name, endings[i]))
+            return endings[i];
+    return NULL;
+}
+
+static int add_file(struct model *model, const char *path, struct error *error)
+{
+    return ends_with(path, endings[0]) ? safetensors_add(&model->tensors, path, error)
+                                       : pth_add(&model->tensors, path, error);
+}
+
 /* DIRECTORY/NAME into path; empty, so that nothing is there, where it is too long. */
 static void join_path(char path[PATH_ROOM], const char *directory, const char *name)
 {
@@ -37,15 +54,18 @@ static void join_path(char path[PATH_ROOM], const char *directory, const char *n
         *path = '\0';
 }
 
-/* DIRECTORY/NAME or DIRECTORY/NAME.safetensors into path, where there is one. */
+/* DIRECTORY/NAME.safetensors, another checkpoint of that name, or DIRECTORY/NAME into path,
+ * where there is one. */
 static bool look_in(const char *directory, const char *name, char path[PATH_ROOM])
 {
     char file[PATH_ROOM];
-    *path = '\0';
-    if (snprintf(file, sizeof file, "%s.safetensors", name) < PATH_ROOM)
-        join_path(path, directory, file);
-    if (is_file(path))
-        return true;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        *path = '\0';
+        if (snprintf(file, sizeof file, "%s%s", name, endings[i]) < PATH_ROOM)
+            join_path(path, directory, file);
+        if (is_file(path))
+            return true;
+    }
     join_path(path, directory, name);
     return is_directory(path) || is_file(path);
 }
@@ -90,8 +110,8 @@ static int find(const char *name, char path[PATH_ROOM], struct error *error)
         && ((places && look_in_places(places, name, path)) || look_at_home(name, path)))
         return 0;
     return fail(error, BAD_SYSTEM,
-        "%.300s: no such model: give a .safetensors file, a directory with one, or a name in "
-        "$SACCADE_MODELS%s%s%s",
+        "%.300s: no such model: give a .safetensors or .pth file, a directory with one, or a "
+        "name in $SACCADE_MODELS%s%s%s",
         name, places ? " (" : "", places ? places : "", places ? ")" : "");
 }
 
@@ -151,7 +171,7 @@ static int read_labels(struct model *model, const char *directory, struct error 
     char *text = status == 0 ? strndup((char *)bytes, size) : NULL;
     model->labels = json_array();
     char *rest = text;
-    for (char *line; status == 0 && (line = strsep(&rest, "\n"));)
+    for (char *line; status == 0 && (line = strsep(&rest, "\r\n"));)
         if (add_label(model->labels, line) < 0)
             status = fail(error, BAD_INPUT,
                 "%s: %.60s: takes index, tab, name with indices from 0 in order", path, line);
@@ -166,9 +186,9 @@ static int by_name(const void *a, const void *b)
         json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
 }
 
-/* Every shard that the index names, once, in order of their names. */
-static int open_shards(
-    struct model *model, const char *directory, const char *index, struct error *error)
+/* Every shard that the index names, all of one ending, once, in order of their names. */
+static int open_shards(struct model *model, const char *directory, const char *index,
+    const char *ending, struct error *error)
 {
     char path[PATH_ROOM];
     json_t *json = NULL, *file;
@@ -185,7 +205,7 @@ static int open_shards(
         if (status == 0 && n < count) {
             files[n++] = file;
             const char *name = json_string_value(file);
-            if (!name || strchr(name, '/') || !ends_with(name, ".safetensors"))
+            if (!name || strchr(name, '/') || !ends_with(name, ending))
                 status =
                     fail(error, BAD_INPUT, "%s: %.200s is in no shard beside it", path, tensor);
         }
@@ -194,7 +214,7 @@ static int open_shards(
     for (size_t i = 0; i < n && status == 0; last = json_string_value(files[i++]))
         if (strcmp(json_string_value(files[i]), last) != 0) {
             join_path(path, directory, json_string_value(files[i]));
-            status = safetensors_add(&model->tensors, path, error);
+            status = add_file(model, path, error);
         }
     if (status == 0 && model->tensors.count != count)
         status = fail(error, BAD_INPUT, "%s/%s: names %zu tensors, its shards have %zu",
@@ -204,23 +224,44 @@ static int open_shards(
     return status;
 }
 
-/* How many checkpoints lie in the directory. */
+/* The hub's name for any model. */
+static bool is_generic(const char *base)
+{
+    return strcmp(base, "model") == 0 || strcmp(base, "pytorch_model") == 0;
+}
+
+/* How many models' checkpoints lie in the directory: the hub's generic ones are of one model,
+ * and what training leaves beside them is of none. */
 static size_t count_checkpoints(const char *directory)
 {
-    size_t count = 0;
+    static const char *const states[] = { "optimizer.", "scheduler.", "scaler.", "rng_state",
+        "training_args." };
+    size_t count = 0, generic = 0;
     DIR *list = opendir(directory);
-    for (const struct dirent *entry; list && (entry = readdir(list));)
-        count += ends_with(entry->d_name, ".safetensors");
+    for (const struct dirent *entry; list && (entry = readdir(list));) {
+        const char *name = entry->d_name, *ending = ending_of(name);
+        bool counts = ending != NULL;
+        for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+            counts = counts && strncmp(name, states[i], strlen(states[i])) != 0;
+        if (!counts)
+            continue;
+        char base[sizeof entry->d_name];
+        snprintf(base, sizeof base, "%.*s", (int)(strlen(name) - strlen(ending)), name);
+        if (is_generic(base))
+            generic = 1;
+        else
+            count++;
+    }
     if (list)
         closedir(list);
-    return count;
+    return count + generic;
 }
 
 static int set_name(
     struct model *model, const char *directory, const char *base, struct error *error)
 {
     char real[PATH_ROOM];
-    const bool generic = strcmp(base, "model") == 0;
+    const bool generic = is_generic(base);
     const char *slash;
     char *resolved = generic ? realpath(directory, NULL) : NULL;
     snprintf(real, sizeof real, "%s", resolved ? resolved : directory);
@@ -250,20 +291,31 @@ static int read_metadata(struct model *model, struct error *error)
                    model->path);
 }
 
+/* The first that is there of model.safetensors and pytorch_model.bin, whole or in shards. */
+static int add_hub_files(struct model *model, const char *directory, struct error *error)
+{
+    static const char *const files[][2] = { { "model", ".safetensors" },
+        { "pytorch_model", ".bin" } };
+    char path[PATH_ROOM], name[64];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s.index.json", files[i][0], files[i][1]);
+        join_path(path, directory, name);
+        if (is_file(path))
+            return open_shards(model, directory, name, files[i][1], error);
+        snprintf(name, sizeof name, "%s%s", files[i][0], files[i][1]);
+        join_path(path, directory, name);
+        if (is_file(path))
+            return add_file(model, path, error);
+    }
+    return fail(error, BAD_SYSTEM,
+        "%s: has no model.safetensors and no pytorch_model.bin, nor an index of either's "
+        "shards",
+        directory);
+}
+
 static int open_directory(struct model *model, const char *directory, struct error *error)
 {
-    char path[PATH_ROOM];
-    const char *index = "model.safetensors.index.json";
-    join_path(path, directory, index);
-    int status;
-    if (is_file(path)) {
-        status = open_shards(model, directory, index, error);
-    } else {
-        join_path(path, directory, "model.safetensors");
-        status = is_file(path) ? safetensors_add(&model->tensors, path, error)
-                               : fail(error, BAD_SYSTEM,
-                                   "%s: has no model.safetensors and no %s", directory, index);
-    }
+    int status = add_hub_files(model, directory, error);
     if (status == 0)
         status = read_beside(model, directory, "config.json", true, error);
     if (status == 0)
@@ -282,12 +334,13 @@ static int open_file(struct model *model, const char *path, struct error *error)
     snprintf(directory, sizeof directory, "%.*s",
         slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
     snprintf(base, sizeof base, "%s", slash ? slash + 1 : path);
-    if (!ends_with(base, ".safetensors"))
+    const char *ending = ending_of(base);
+    if (!ending)
         return fail(error, BAD_USAGE,
-            "%s: only .safetensors checkpoints are read: save its state dict as one", path);
-    base[strlen(base) - strlen(".safetensors")] = '\0';
+            "%s: neither a .safetensors nor a PyTorch checkpoint (.pth, .pt, .bin, .th)", path);
+    base[strlen(base) - strlen(ending)] = '\0';
     snprintf(config, sizeof config, "%s.json", base);
-    int status = safetensors_add(&model->tensors, path, error);
+    int status = add_file(model, path, error);
     if (status == 0)
         status = read_beside(model, directory, config, true, error);
     if (status == 0)

@@ -19,15 +19,16 @@ struct model {
 };
 
 /*
- * Opens MODEL: a .safetensors file, a directory as the hub lays it out, or a bare name looked
- * up in $SACCADE_MODELS (colon-separated), then among the models that come with saccade. NULL:
- * what $variable names, then fallback among the latter. For a file X.safetensors the
- * configuration is X.json, then its __metadata__ (key "config"), then config.json beside it
- * where X is the directory's only checkpoint; for a directory config.json, then the metadata.
+ * Opens MODEL: a file (.safetensors, or PyTorch's .pth, .pt, .bin, .th), a directory as the hub
+ * lays it out, or a bare name looked up in $SACCADE_MODELS (colon-separated), then among the
+ * models that come with saccade. NULL: what $variable names, then fallback among the latter.
+ * For a file X.safetensors or X.pth the configuration is X.json, then its __metadata__ (key
+ * "config"), then config.json beside it where X is the directory's only checkpoint; for a
+ * directory config.json, then the metadata.
  *
- * NAME is the file's name without its ending; where that is the hub's generic one ("model"),
- * the directory's. CRC is the CRC-32, in hex, of the safetensors header (of all in order, if
- * sharded).
+ * NAME is the file's name without its ending; where that is the hub's generic one ("model",
+ * "pytorch_model"), the directory's. CRC is the CRC-32, in hex, of the safetensors header or of
+ * PyTorch's pickle (of all in order, if sharded).
  *
  * BAD_SYSTEM: not found or not readable, saying where it was looked for; BAD_INPUT: broken.
  */

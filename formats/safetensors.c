@@ -65,8 +65,8 @@ static int parse_tensor(struct tensor *tensor, const char *name, const json_t *e
         return fail(error, BAD_INPUT, "%s: %.200s: type %.20s is not taken", body->path, name,
             type ? type : "missing");
     if (parse_shape(tensor, json_object_get(entry, "shape"), types[t].item) < 0)
-        return fail(error, BAD_INPUT, "%s: %.200s: shape is broken or overflows", body->path,
-            name);
+        return fail(
+            error, BAD_INPUT, "%s: %.200s: shape is broken or overflows", body->path, name);
     if (json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0))
         || !json_is_integer(json_array_get(offsets, 1)) || begin < 0 || end < begin
         || (uint64_t)end > body->size || (size_t)(end - begin) != tensor->bytes)
@@ -88,8 +88,8 @@ static int by_place(const void *a, const void *b)
 }
 
 /* The data must be the tensors one after the other, without holes or overlaps. */
-static int check_places(struct tensor *tensors, size_t count, const struct body *body,
-    struct error *error)
+static int check_places(
+    struct tensor *tensors, size_t count, const struct body *body, struct error *error)
 {
     const unsigned char *at = body->bytes;
     qsort(tensors, count, sizeof *tensors, by_place);
@@ -103,8 +103,8 @@ static int check_places(struct tensor *tensors, size_t count, const struct body 
     return 0;
 }
 
-static int add_tensors(struct tensors *tensors, json_t *header, const struct body *body,
-    struct error *error)
+static int add_tensors(
+    struct tensors *tensors, json_t *header, const struct body *body, struct error *error)
 {
     const size_t most = tensors->count + json_object_size(header);
     struct tensor *grown = realloc(tensors->items, (most + 1) * sizeof *grown);
@@ -114,12 +114,12 @@ static int add_tensors(struct tensors *tensors, json_t *header, const struct bod
     const size_t first = tensors->count;
     const char *name;
     json_t *entry;
-    json_object_foreach(header, name, entry)
-    {
+    json_object_foreach(header, name, entry) {
         if (strcmp(name, "__metadata__") == 0)
             continue;
         if (tensors_in_earlier_file(tensors, name))
-            return fail(error, BAD_INPUT, "%s: %.200s is in another shard too", body->path, name);
+            return fail(
+                error, BAD_INPUT, "%s: %.200s is in another shard too", body->path, name);
         const int status =
             parse_tensor(&tensors->items[tensors->count], name, entry, body, error);
         if (status < 0)
@@ -129,8 +129,8 @@ static int add_tensors(struct tensors *tensors, json_t *header, const struct bod
     return check_places(tensors->items + first, tensors->count - first, body, error);
 }
 
-static int parse_file(
-    struct tensors *tensors, const struct mapping *mapping, const char *path, struct error *error)
+static int parse_file(struct tensors *tensors, const struct mapping *mapping, const char *path,
+    struct error *error)
 {
     const unsigned char *bytes = mapping->bytes;
     uint64_t length = 0;
@@ -141,7 +141,8 @@ static int parse_file(
             "%s: not safetensors: a header of %llu bytes in a file of %zu", path,
             (unsigned long long)length, mapping->size);
     json_error_t why;
-    json_t *header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &why);
+    json_t *header =
+        json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &why);
     tensors->headers[tensors->mapping_count - 1] = header;
     if (!json_is_object(header))
         return fail(error, BAD_INPUT, "%s: header is not a JSON object%s%s", path,

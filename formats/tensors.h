@@ -32,9 +32,9 @@ struct tensors {
     size_t count;
     struct mapping *mappings;
     size_t mapping_count;
-    json_t **headers;  /* of each mapping, or NULL; their keys are the tensors' names */
-    json_t *metadata;  /* __metadata__ of the first safetensors file (borrowed), or NULL */
-    uint32_t crc;      /* CRC-32 over the files' headers or pickles in order */
+    json_t **headers; /* of each mapping, or NULL; their keys are the tensors' names */
+    json_t *metadata; /* __metadata__ of the first safetensors file (borrowed), or NULL */
+    uint32_t crc;     /* CRC-32 over the files' headers or pickles in order */
 };
 
 /*
@@ -45,21 +45,22 @@ struct tensors {
 int safetensors_add(struct tensors *tensors, const char *path, struct error *error);
 
 /*
- * Adds the tensors of a PyTorch checkpoint, as torch.save writes it now (a zip) or wrote it until
- * 1.5. Its pickle is read as data: nothing in it is run. Tensors are those in dictionaries under
- * string keys, with dots between the keys of nested ones ("state_dict.module.conv1.weight");
- * everything else is passed over. Tensors in C order stay in the mapping, the others are copied.
- * BAD_INPUT names what is wrong: another format, a deflated member, big-endian data, what is cut or
- * contradicts itself, a tensor beyond its storage, a name that is there already, no tensor at all.
+ * Adds the tensors of a PyTorch checkpoint, as torch.save writes it now (a zip) or wrote it
+ * until 1.5. Its pickle is read as data: nothing in it is run. Tensors are those in
+ * dictionaries under string keys, with dots between the keys of nested ones
+ * ("state_dict.module.conv1.weight"); everything else is passed over. Tensors in C order stay
+ * in the mapping, the others are copied. BAD_INPUT names what is wrong: another format, a
+ * deflated member, big-endian data, what is cut or contradicts itself, a tensor beyond its
+ * storage, a name that is there already, no tensor at all.
  */
 int pth_add(struct tensors *tensors, const char *path, struct error *error);
 
 void tensors_free(struct tensors *tensors);
 
 /*
- * For readers of a format. tensors_map maps a file read-only as the set's next, its header still
- * NULL; format is the format's name for messages. BAD_INPUT: not a regular file of at least 8
- * bytes. tensors_room adds a mapping of size > 0 zero bytes that can be written.
+ * For readers of a format. tensors_map maps a file read-only as the set's next, its header
+ * still NULL; format is the format's name for messages. BAD_INPUT: not a regular file of at
+ * least 8 bytes. tensors_room adds a mapping of size > 0 zero bytes that can be written.
  * tensors_in_earlier_file: whether a header before that of the last mapping has the name.
  */
 int tensors_map(

@@ -49,7 +49,8 @@ static int find_directory(struct archive *archive, struct error *error)
     const unsigned char *end = archive->bytes + at;
     if (number(end, 4) != END_MARK || number(end + 20, 2) != 0)
         return broken(archive, "cut: it doesn't end with an end record", error);
-    uint64_t count = number(end + 10, 2), size = number(end + 12, 4), start = number(end + 16, 4);
+    uint64_t count = number(end + 10, 2), size = number(end + 12, 4),
+             start = number(end + 16, 4);
     if (at >= LOCATOR_SIZE && number(end - LOCATOR_SIZE, 4) == LOCATOR_MARK) {
         const uint64_t place = number(end - LOCATOR_SIZE + 8, 8);
         at -= LOCATOR_SIZE;
@@ -74,11 +75,19 @@ static bool is_separator(char c)
     return c == '/' || c == '\\';
 }
 
-/* A relative name without NULs, none of whose components is "..". */
+static bool is_printable(const char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 127)
+            return false;
+    return true;
+}
+
+/* A relative name none of whose components is "..". */
 static bool is_inside(const char *name, size_t length)
 {
     size_t part = 0;
-    if (length == 0 || is_separator(*name) || memchr(name, '\0', length))
+    if (length == 0 || is_separator(*name))
         return false;
     for (size_t i = 0; i <= length; i++)
         if (i == length || is_separator(name[i])) {
@@ -146,12 +155,13 @@ static int read_entry(const struct archive *archive, const unsigned char **at,
     if (left < ENTRY_SIZE || number(entry, 4) != ENTRY_MARK)
         return broken(archive, "its directory is cut or broken", error);
     const size_t length = (size_t)number(entry + 28, 2);
-    const size_t whole = ENTRY_SIZE + length + (size_t)number(entry + 30, 2)
-        + (size_t)number(entry + 32, 2);
+    const size_t whole =
+        ENTRY_SIZE + length + (size_t)number(entry + 30, 2) + (size_t)number(entry + 32, 2);
     if (whole > left)
         return broken(archive, "its directory is cut or broken", error);
     /* uncompressed, compressed, place */
-    uint64_t values[3] = { number(entry + 24, 4), number(entry + 20, 4), number(entry + 42, 4) };
+    uint64_t values[3] = { number(entry + 24, 4), number(entry + 20, 4),
+        number(entry + 42, 4) };
     int status = read_zip64(archive, entry, values, error);
     if (status < 0)
         return status;
@@ -160,6 +170,8 @@ static int read_entry(const struct archive *archive, const unsigned char **at,
         .crc = (uint32_t)number(entry + 16, 4),
         .method = (unsigned)number(entry + 10, 2),
         .encrypted = entry[8] & 1 };
+    if (!is_printable(member->name, length))
+        return broken(archive, "a member's name has control characters", error);
     if (!is_inside(member->name, length))
         return fail(error, BAD_INPUT, "%s: a member's name points outside the archive: %.*s",
             archive->path, length > 200 ? 200 : (int)length, member->name);
@@ -267,9 +279,9 @@ int zip_check_stored(const struct zip_member *member, const char *path, struct e
         return 0;
     return fail(error, BAD_INPUT, "%s: %.*s is %s: only stored members are taken", path,
         member->length > 200 ? 200 : (int)member->length, member->name,
-        member->encrypted           ? "encrypted"
-            : member->method == 8 ? "deflated"
-                                  : "compressed");
+        member->encrypted     ? "encrypted"
+        : member->method == 8 ? "deflated"
+                              : "compressed");
 }
 
 int zip_check(const struct zip_member *member, const char *path, struct error *error)

@@ -29,9 +29,9 @@ struct zip {
 };
 
 /*
- * Lists the members of an archive. BAD_INPUT: cut, sizes or places that contradict each other or
- * overlap, a name that occurs twice or points outside the archive (absolute, "..", a backslash).
- * bytes are kept; the caller calls zip_close after a failure too.
+ * Lists the members of an archive. BAD_INPUT: cut, sizes or places that contradict each other
+ * or overlap, a name that occurs twice or points outside the archive (absolute, "..", a
+ * backslash). bytes are kept; the caller calls zip_close after a failure too.
  */
 int zip_open(struct zip *zip, const unsigned char *bytes, size_t size, const char *path,
     struct error *error);

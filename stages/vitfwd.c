@@ -27,9 +27,8 @@ static struct vitfwd_options options = { .batch = DEFAULT_BATCH,
 
 static const struct option_row rows[] = {
     { 'm', "model", OPTION_PATH, "MODEL",
-        "a .safetensors file, a directory as the hub lays it out, or a name in "
-        "$SACCADE_MODELS; "
-        "default: $SACCADE_VIT, else the ViT that comes with saccade",
+        "a .safetensors or .pth file, a directory as the hub lays it out, or a name in "
+        "$SACCADE_MODELS; default: $SACCADE_VIT, else the ViT that comes with saccade",
         AT(model), 0, 0, false },
     { 'l', "layers", OPTION_TEXT, "LIST|none",
         "layers whose attention is written (default: all)", AT(layers), 0, 0, false },

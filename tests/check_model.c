@@ -1,63 +1,11 @@
 /* common/model: how a model is found, and what beside it is read. */
-#include "common/model.h"
-#include "tests/tensorfile.h"
+#include "tests/modelfile.h"
 
 #include <zlib.h>
-
-static struct tensorfile file;
-
-/* DIRECTORY/NAME.safetensors with one tensor, called as said. */
-static void put_checkpoint(const char *name, const char *tensor, const char *metadata)
-{
-    tensorfile_begin(&file, metadata);
-    tensorfile_add(&file, tensor, "F32", "[2]");
-    tensorfile_write(&file, inside("%s.safetensors", name));
-}
 
 static uint32_t header_crc(void)
 {
     return (uint32_t)crc32(0, (const Bytef *)file.header, (uInt)file.length);
-}
-
-static void set_up(void)
-{
-    make_folder();
-    unsetenv("SACCADE_MODELS");
-    unsetenv("SACCADE_VIT");
-}
-
-static void make_folders(const char *const *names)
-{
-    for (; *names; names++)
-        ck_assert_int_eq(mkdir(inside("%s", *names), 0700), 0);
-}
-
-static int open_model(struct model *model, const char *name, struct error *error)
-{
-    error->text[0] = '\0';
-    return model_open(model, name, "SACCADE_VIT", "vit-cifar10-p4", error);
-}
-
-static void expect_found(const char *name, const char *path, const char *called)
-{
-    struct model model;
-    struct error error;
-    ck_assert_msg(open_model(&model, name, &error) == 0, "%s", error.text);
-    ck_assert_str_eq(model.path, path);
-    const size_t length = strlen(called);
-    ck_assert_msg(strncmp(model.name, called, length) == 0 && model.name[length] == ':'
-                      && strlen(model.name) == length + 9,
-        "%s, not %s:CRC", model.name, called);
-    model_close(&model);
-}
-
-static void expect_failure(const char *name, int status, const char *message)
-{
-    struct model model;
-    struct error error;
-    ck_assert_int_eq(open_model(&model, name, &error), status);
-    ck_assert_msg(strstr(error.text, message) != NULL, "%s, not: %s", error.text, message);
-    ck_assert_ptr_null(model.name);
 }
 
 START_TEST(finds_names)
@@ -71,7 +19,7 @@ START_TEST(finds_names)
     put_checkpoint("two/both", "a", NULL);
     char places[1024];
     snprintf(places, sizeof places, "%s::%s:%s:", inside("none"), inside("one"), inside("two"));
-    expect_failure("small", BAD_SYSTEM, "small: no such model: give a .safetensors file");
+    expect_failure("small", BAD_SYSTEM, "small: no such model: give a .safetensors or .pth");
     ck_assert_int_eq(setenv("SACCADE_MODELS", places, 1), 0);
     expect_found("small", inside("one/small.safetensors"), "small");
     expect_found("small.safetensors", inside("one/small.safetensors"), "small");
@@ -81,7 +29,7 @@ START_TEST(finds_names)
     expect_failure(
         "one/small", BAD_SYSTEM, "one/small: no such model"); /* a path, not a name */
     expect_failure("", BAD_SYSTEM, "no such model");
-    expect_failure("model-less", BAD_SYSTEM, "has no model.safetensors and no");
+    expect_failure("model-less", BAD_SYSTEM, "has no model.safetensors and no pytorch");
 }
 END_TEST
 
@@ -90,14 +38,14 @@ START_TEST(finds_paths)
     make_folders((const char *const[]){ "named", NULL });
     put_checkpoint("named/model", "a", NULL);
     put_checkpoint("named/other.v2", "a", NULL);
-    put_text(inside("named/x.bin"), "x");
+    put_text(inside("named/x.txt"), "x");
     expect_found(inside("named"), inside("named"), "named");
     expect_found(inside("named/"), inside("named/"), "named");
     expect_found(inside("named/."), inside("named/."), "named");
     expect_found(inside("named/model.safetensors"), inside("named/model.safetensors"), "named");
     expect_found(
         inside("named/other.v2.safetensors"), inside("named/other.v2.safetensors"), "other.v2");
-    expect_failure(inside("named/x.bin"), BAD_USAGE, "x.bin: only .safetensors checkpoints");
+    expect_failure(inside("named/x.txt"), BAD_USAGE, "x.txt: neither a .safetensors nor a Py");
     expect_failure(inside("named/none"), BAD_SYSTEM, "no such model");
     ck_assert_int_eq(chdir(inside("named")), 0);
     expect_found(".", ".", "named");
@@ -275,7 +223,7 @@ START_TEST(reads_labels)
         return;
     }
     ck_assert_int_eq(open_model(&model, inside("x.safetensors"), &error), 0);
-    json_array_foreach (model.labels, i, label) {
+    json_array_foreach(model.labels, i, label) {
         const size_t length = strlen(text);
         snprintf(text + length, sizeof text - length, "%s%s", i ? "|" : "",
             json_string_value(label));

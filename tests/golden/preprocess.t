@@ -417,11 +417,11 @@ preprocess: an operand is empty
 [exit 2]
 
 $ preprocess -m nosuch cat.png
-preprocess: nosuch: no such model: give a .safetensors file, a directory with one, or a name in $SACCADE_MODELS
+preprocess: nosuch: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS
 [exit 4]
 
 $ SACCADE_VIT=nosuch preprocess --size 9 --mean 0 cat.png
-preprocess: nosuch: no such model: give a .safetensors file, a directory with one, or a name in $SACCADE_MODELS
+preprocess: nosuch: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS
 [exit 4]
 
 $ . ./view.sh; SACCADE_VIT=nosuch preprocess --size 9 --mean 0 --std 1 cat.png 2>/dev/null | view

@@ -187,8 +187,8 @@ $ vitfwd -h
 usage: vitfwd [options] [FILE...]
 vitfwd reads pictures or inputs, writes a ViT's logits, attention and tokens
 
-  -m, --model MODEL       a .safetensors file, a directory as the hub lays it
-                          out, or a name in $SACCADE_MODELS; default:
+  -m, --model MODEL       a .safetensors or .pth file, a directory as the hub
+                          lays it out, or a name in $SACCADE_MODELS; default:
                           $SACCADE_VIT, else the ViT that comes with saccade
   -l, --layers LIST|none  layers whose attention is written (default: all)
   -t, --tokens LIST       write the residual stream entering these blocks; one
@@ -212,22 +212,22 @@ vitfwd reads pictures or inputs, writes a ViT's logits, attention and tokens
 # Models: missing, not a ViT, broken.
 
 $ vitfwd -m nowhere in.tar
-vitfwd: nowhere: no such model: give a .safetensors file, a directory with one, or a name in $SACCADE_MODELS
+vitfwd: nowhere: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS
 [exit 4]
 $ vitfwd -m nowhere.safetensors in.tar
-vitfwd: nowhere.safetensors: no such model: give a .safetensors file, a directory with one, or a name in $SACCADE_MODELS
+vitfwd: nowhere.safetensors: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS
 [exit 4]
 $ SACCADE_MODELS=a:b vitfwd -m nowhere in.tar
-vitfwd: nowhere: no such model: give a .safetensors file, a directory with one, or a name in $SACCADE_MODELS (a:b)
+vitfwd: nowhere: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS (a:b)
 [exit 4]
 $ SACCADE_VIT=mine vitfwd in.tar
-vitfwd: mine: no such model: give a .safetensors file, a directory with one, or a name in $SACCADE_MODELS
+vitfwd: mine: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS
 [exit 4]
 $ vitfwd -m cat.jpg in.tar
-vitfwd: cat.jpg: only .safetensors checkpoints are read: save its state dict as one
+vitfwd: cat.jpg: neither a .safetensors nor a PyTorch checkpoint (.pth, .pt, .bin, .th)
 [exit 2]
 $ mkdir empty; vitfwd -m empty in.tar
-vitfwd: empty: has no model.safetensors and no model.safetensors.index.json
+vitfwd: empty: has no model.safetensors and no pytorch_model.bin, nor an index of either's shards
 [exit 4]
 $ cp cat.jpg cat.safetensors; vitfwd -m cat.safetensors in.tar
 vitfwd: cat.safetensors: not safetensors: a header of 5064878326892452095 bytes in a file of 960
