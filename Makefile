@@ -25,9 +25,9 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 	libarchive-tools
 
 STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
-FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth pth_legacy \
-	pth_list pth_view safetensors sample stream_read stream_write tar tensors tiff tiff_client \
-	tiff_write webp zip
+FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
+	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
+	tar tensors tiff tiff_client tiff_write webp zip
 COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
 	maptitle model option positions progress pump resample shards sheet sources stage threads \

@@ -1,7 +1,5 @@
-#include "formats/stream.h"
-#include "formats/tar.h"
+#include "formats/stream_archive.h"
 
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,17 +76,6 @@ static int full_name(struct stream_writer *writer, const char *key, const char *
     return 0;
 }
 
-static void sum_member(struct stream_writer *writer, const struct member *member)
-{
-    unsigned char size[8];
-    for (int i = 0; i < 8; i++)
-        size[i] = (unsigned char)((uint64_t)member->size >> 8 * i);
-    writer->crc = libdeflate_crc32(writer->crc, writer->name, strlen(writer->name) + 1);
-    writer->crc = libdeflate_crc32(writer->crc, size, sizeof size);
-    if (member->size > 0)
-        writer->crc = libdeflate_crc32(writer->crc, member->bytes, member->size);
-}
-
 int stream_write(struct stream_writer *writer, const struct sample *sample, struct error *error)
 {
     const bool of_stream = strcmp(sample->key, STREAM_KEY) == 0;
@@ -104,7 +91,7 @@ int stream_write(struct stream_writer *writer, const struct sample *sample, stru
             status = write_member(writer, writer->name, member->bytes, member->size, error);
         if (status < 0)
             return status;
-        sum_member(writer, member);
+        writer->crc = member_sum(writer->crc, writer->name, member);
         writer->counts.members += !of_stream;
         bad |= strcmp(member->suffix, "__bad__") == 0;
     }
