@@ -70,9 +70,10 @@ $(BUILD)/%.o: %.c
 $(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
 $(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
-$(BUILD)/libsaccade.a: $(OBJECTS)
+# A list that has grown makes the library anew.
+$(BUILD)/libsaccade.a: $(OBJECTS) Makefile
 	@rm -f $@
-	ar rcs $@ $^
+	ar rcs $@ $(OBJECTS)
 
 $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libsaccade.a
 	@mkdir -p $(@D)
