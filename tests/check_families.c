@@ -138,7 +138,7 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     const size_t t = config->prefix + h / config->patch_rows * (w / config->patch_columns);
     float **attention = make_rows(config->layers * batch, config->heads * t * t);
     float **tokens = make_rows((config->layers + 1) * batch, t * config->dim);
-    float **logits = make_rows(batch, config->classes + 1);
+    float **logits = make_rows(batch, vit->model.classes + 1);
     const struct vit_outputs outputs = { attention, tokens, logits };
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < batch; b++)
@@ -147,10 +147,10 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     ck_assert(vit_prepare(vit, &pass, batch, h, w, threads, &error) == 0);
     vit_forward(vit, pass, inputs, batch, &outputs);
     *found = (struct differences){ 0 };
-    compare(name, second ? "attn2" : "attn", config->layers, batch, attention,
-        false, &found->attention);
-    compare(name, second ? "tokens2" : "tokens", config->layers + 1, batch,
-        tokens, true, &found->tokens);
+    compare(name, second ? "attn2" : "attn", config->layers, batch, attention, false,
+        &found->attention);
+    compare(name, second ? "tokens2" : "tokens", config->layers + 1, batch, tokens, true,
+        &found->tokens);
     if (config->readout != READ_NONE)
         compare(name, second ? "logits2" : "logits", 1, batch, logits, true, &found->logits);
     vit_pass_free(pass);
@@ -192,8 +192,10 @@ START_TEST(same_head)
     const bool has = load(&array, name, "logits.npy");
     const json_t *config = json_object_get(json, "config");
     const char *readout = json_string_value(json_object_get(config, "readout"));
-    const bool pooled = readout && (strcmp(readout, "map") == 0 || strcmp(readout, "avgmax") == 0);
-    ck_assert_msg((vit.config.readout != READ_NONE) == (has && !pooled), "%s: %s", name, readout);
+    const bool pooled =
+        readout && (strcmp(readout, "map") == 0 || strcmp(readout, "avgmax") == 0);
+    ck_assert_msg(
+        (vit.config.readout != READ_NONE) == (has && !pooled), "%s: %s", name, readout);
     if (has)
         unload(&array);
     vit_close(&vit);
@@ -246,9 +248,9 @@ static bool mutate(struct vit *vit, const char *mutation, bool *second)
     if (strcmp(mutation, "eps") == 0) {
         config->eps = config->eps > 5e-6f ? 1e-6f : 1e-5f;
     } else if (strcmp(mutation, "act") == 0) {
-        config->activation = config->activation == GELU_ERF ? GELU_TANH
-            : config->activation == GELU_TANH                ? GELU_QUICK
-                                                             : GELU_ERF;
+        config->activation = config->activation == GELU_ERF    ? GELU_TANH
+                             : config->activation == GELU_TANH ? GELU_QUICK
+                                                               : GELU_ERF;
     } else if (strcmp(mutation, "pos_resize") == 0) {
         *second = true;
         config->resize = config->resize == RESIZE_PLAIN ? RESIZE_OFFSET : RESIZE_PLAIN;
@@ -280,7 +282,7 @@ static bool mutate(struct vit *vit, const char *mutation, bool *second)
             vit->blocks[l][Q_NORM_WEIGHT - GLOBAL_SLOTS] = NULL;
     } else if (strcmp(mutation, "pooling") == 0) {
         config->readout = config->readout == READ_CLASS ? READ_MEAN : READ_CLASS;
-        return config->classes > 0 && (config->class_token || config->readout == READ_MEAN);
+        return vit->model.classes > 0 && (config->class_token || config->readout == READ_MEAN);
     } else if (strcmp(mutation, "prefix") == 0) {
         if (config->prefix == 0 || config->pos_prefix == config->prefix)
             return false; /* handled where a position belongs to another token */
@@ -297,8 +299,7 @@ START_TEST(mutations_show)
     const char *name = cases[_i];
     json_t *json = about(name), *mutation;
     size_t m;
-    json_array_foreach(json_object_get(json, "mutations"), m, mutation)
-    {
+    json_array_foreach(json_object_get(json, "mutations"), m, mutation) {
         struct vit vit;
         struct differences found;
         bool second = false;
