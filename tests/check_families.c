@@ -139,12 +139,13 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     float **attention = make_rows(config->layers * batch, config->heads * t * t);
     float **tokens = make_rows((config->layers + 1) * batch, t * config->dim);
     float **logits = make_rows(batch, vit->model.classes + 1);
-    const struct vit_outputs outputs = { attention, tokens, logits };
+    const struct vit_outputs outputs = { attention, tokens, logits, NULL };
+    const struct vit_plan plan = { batch, h, w, VIT_NO_GRADIENT, NULL };
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < batch; b++)
         inputs[b] = input.data + b * 3 * h * w;
     ck_assert(threads_create(&threads, thread_count, &error) == 0);
-    ck_assert(vit_prepare(vit, &pass, batch, h, w, threads, &error) == 0);
+    ck_assert(vit_prepare(vit, &pass, &plan, threads, &error) == 0);
     vit_forward(vit, pass, inputs, batch, &outputs);
     *found = (struct differences){ 0 };
     compare(name, second ? "attn2" : "attn", config->layers, batch, attention, false,
