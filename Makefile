@@ -32,7 +32,7 @@ COMMON = attention canvas classes colormap families figure figure_bar figure_pan
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
 	maptitle model option positions progress pump resample shards sheet sources stage threads \
 	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
-SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
+SUITES = classes damage drawing families figure gemm gradients input io kernels key keylist layout map \
 	maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
 	resample safetensors sample shards sheet stream tar threads view vit write
 
