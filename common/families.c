@@ -261,44 +261,13 @@ static bool canonical_name(const char *name, char *to, size_t room, long *layer)
     return (size_t)snprintf(to, room, "%s%s", strchr(name, '#') ? "?" : "", name) < room;
 }
 
-/* The name without "teacher." or the like where that state was taken; NULL: of another state.
- */
-static const char *of_state(const char *name, const char *state)
-{
-    const char *rest = *state ? skip(name, state) : name;
-    if (*state)
-        return rest && *rest == '.' ? rest + 1 : NULL;
-    return rest;
-}
-
-/* Which state dict: --state, else the teacher of a DINO training checkpoint. */
-static int choose_state(
-    const struct tensors *tensors, const char *wish, char state[64], struct error *error)
-{
-    static const char *const known[] = { "teacher", "student", "state_dict", "model_ema" };
-    *state = '\0';
-    for (size_t k = 0; k < (wish ? 1 : sizeof known / sizeof *known); k++) {
-        const char *name = wish ? wish : known[k];
-        const size_t length = strlen(name);
-        for (size_t i = 0; i < tensors->count; i++)
-            if (strncmp(tensors->items[i].name, name, length) == 0
-                && tensors->items[i].name[length] == '.') {
-                snprintf(state, 64, "%.60s", name);
-                return 0;
-            }
-    }
-    return wish ? fail(
-               error, BAD_USAGE, "--state %s: the checkpoint has no such state dict", wish)
-                : 0;
-}
-
 static const struct naming *choose_naming(const struct tensors *tensors, const char *state)
 {
     char name[256];
     long layer;
     for (size_t n = 0; n < sizeof namings / sizeof *namings; n++)
         for (size_t i = 0; i < tensors->count; i++) {
-            const char *rest = of_state(tensors->items[i].name, state);
+            const char *rest = model_of_state(tensors->items[i].name, state);
             if (rest && canonical_name(rest, name, sizeof name, &layer)
                 && strcmp(name, namings[n].marker) == 0)
                 return &namings[n];
@@ -364,7 +333,7 @@ static int place_tensor(struct vit_found *found, const struct naming *naming,
 {
     char name[256];
     long layer;
-    const char *rest = of_state(tensor->name, found->state);
+    const char *rest = model_of_state(tensor->name, found->state);
     if (!rest)
         return 0;
     if (!canonical_name(rest, name, sizeof name, &layer))
@@ -387,7 +356,7 @@ int vit_find(const struct tensors *tensors, const char *state, struct vit_found 
     *result = found;
     if (!found || !(found->blocks = calloc(MAX_LAYERS, sizeof *found->blocks)))
         return fail_memory(error, MAX_LAYERS * sizeof *found->blocks);
-    int status = choose_state(tensors, state, found->state, error);
+    int status = model_choose_state(tensors, state, found->state, error);
     if (status < 0)
         return status;
     const struct naming *naming = choose_naming(tensors, found->state);

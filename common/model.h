@@ -4,7 +4,15 @@
 #ifndef SACCADE_MODEL_H
 #define SACCADE_MODEL_H
 
+#include "common/input.h"
 #include "formats/tensors.h"
+
+/* One line of --info: what was understood, and from what. */
+struct evidence {
+    char field[20], value[108], why[128];
+};
+
+enum { MAX_EVIDENCE = 32 };
 
 struct model {
     struct tensors tensors;                          /* mapped */
@@ -16,6 +24,12 @@ struct model {
     char *name;  /* NAME:CRC */
     json_t *labels; /* array of class names from a labels.tsv beside it, or NULL */
     char sources[2][512];
+
+    /* Filled in by whoever understands the tensors. */
+    size_t classes; /* of its logits; 0: no head */
+    struct input_model input;
+    struct evidence evidence[MAX_EVIDENCE];
+    size_t evidence_count;
 };
 
 /*
@@ -35,5 +49,50 @@ struct model {
 int model_open(struct model *model, const char *name, const char *variable,
     const char *fallback, struct error *error);
 void model_close(struct model *model);
+
+/* Adds a line of evidence, fit for a terminal and a column of a TSV. */
+void model_note(struct model *model, const char *field, const char *why, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+
+/* Class name by index, or NULL: from id2label, timm's label_names or labels.tsv. */
+const char *model_class_name(const struct model *model, size_t index);
+
+/* Prints all evidence as TSV, under a heading line. */
+void model_print_info(const struct model *model);
+
+/* mean or std as an array for __stream__/model, null where they are not known. */
+json_t *model_colour(const struct model *model, const float values[3]);
+
+/* All class names, null where one isn't known: for __stream__/model. */
+json_t *model_classes(const struct model *model);
+
+/*
+ * Names as checkpoints have them: of_state gives the name behind "STATE." (all of it where
+ * state is ""), or NULL for a tensor of another state dict. choose_state: wish (--state), else
+ * the first that is there of DINO's teacher and the usual wrappers, else "". BAD_USAGE: no such
+ * state dict.
+ */
+const char *model_of_state(const char *name, const char *state);
+int model_choose_state(
+    const struct tensors *tensors, const char *wish, char state[64], struct error *error);
+
+/* Where a family's rule is told (timm's pretrained_cfg or preprocessor_config.json), and what
+ * its published models share where it isn't. */
+struct rule_habit {
+    enum { RULE_TIMM, RULE_PREPROCESSOR } source;
+    enum view_fit fit;
+    enum view_flavour flavour;
+    enum resample_filter filter;
+    double crop;             /* input side / side before the crop */
+    const float *mean, *std; /* NULL: it differs from model to model */
+};
+
+extern const float imagenet_mean[3], imagenet_std[3], clip_mean[3], clip_std[3];
+extern const float half_of_range[3];
+
+/* Sets model->input for an input of width x height, and its evidence; why: of the habit.
+ * BAD_USAGE where a configuration says what isn't understood. */
+int model_infer_rule(struct model *model, const struct rule_habit *habit, const char *why,
+    uint32_t width, uint32_t height, struct error *error);
 
 #endif

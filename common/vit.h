@@ -82,16 +82,11 @@ enum position_resize {
     RESIZE_CORNERS    /* torchvision's interpolate_embeddings: corners aligned */
 };
 
-/* One line of --info. */
-struct evidence {
-    char field[20], value[108], why[128];
-};
-
-enum { MAX_EVIDENCE = 32, MAX_LAYERS = 256 };
+enum { MAX_LAYERS = 256 };
 
 struct vit_config {
     const char *family;
-    size_t dim, layers, heads, hidden, classes;
+    size_t dim, layers, heads, hidden;
     size_t patch_rows, patch_columns;         /* pixels */
     bool class_token, distilled;              /* distilled: has a distillation token */
     size_t registers, prefix;                 /* prefix: tokens before the patches */
@@ -104,11 +99,6 @@ struct vit_config {
     size_t features; /* E: the width behind pre_logits, or D */
     bool final_norm; /* NORM is applied before the readout */
     bool mean;       /* the default query: what the head reads is the mean */
-    struct view_rule rule;
-    double crop;     /* input side / side before the crop: for another input size */
-    bool rule_known; /* mean and std are known */
-    struct evidence evidence[MAX_EVIDENCE];
-    size_t evidence_count;
 };
 
 struct vit {
@@ -136,9 +126,6 @@ void vit_close(struct vit *vit);
 /* The object for the member __stream__/model. */
 json_t *vit_describe(const struct vit *vit);
 
-/* Class name by index, or NULL. */
-const char *vit_class_name(const struct vit *vit, size_t index);
-
 /* The parts of vit_open. */
 struct vit_found;
 int vit_find(const struct tensors *tensors, const char *state, struct vit_found **found,
@@ -146,8 +133,6 @@ int vit_find(const struct tensors *tensors, const char *state, struct vit_found 
 int vit_configure(struct vit *vit, const struct vit_found *found,
     const struct vit_wishes *wishes, struct error *error);
 int vit_infer_rule(struct vit *vit, struct error *error);
-void vit_note(struct vit_config *config, const char *field, const char *why, const char *format,
-    ...) __attribute__((format(printf, 4, 5)));
 
 /* What a checkpoint's names say: which tensor is in which place. */
 struct vit_found {

@@ -1,38 +1,12 @@
 /* What a checkpoint's names, shapes and configuration say of the model, field by field. */
 #include "common/vit_infer.h"
 
-#include <ctype.h>
 #include <fnmatch.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_SIDE = 1 << 14, MAX_DIM = 1 << 16 };
-
-/* What a configuration says goes to the terminal, and into a column of a TSV. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if (iscntrl((unsigned char)*text))
-            *text = '?';
-}
-
-void vit_note(
-    struct vit_config *config, const char *field, const char *why, const char *format, ...)
-{
-    if (config->evidence_count == MAX_EVIDENCE)
-        return;
-    struct evidence *to = &config->evidence[config->evidence_count++];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(to->value, sizeof to->value, format, arguments);
-    va_end(arguments);
-    snprintf(to->field, sizeof to->field, "%s", field);
-    snprintf(to->why, sizeof to->why, "%s", why);
-    make_printable(to->value);
-    make_printable(to->why);
-}
 
 const struct tensor *infer_block(const struct inference *in, size_t layer, int slot)
 {
@@ -94,7 +68,7 @@ static int check_agreement(struct inference *in)
     if (!model->beside)
         return fail(in->error, BAD_USAGE, "%s is of a model of another width or depth",
             model->config_source);
-    vit_note(in->config, "configuration", "it is of a model of another width or depth",
+    model_note(&in->vit->model, "configuration", "it is of a model of another width or depth",
         "%s is not taken", model->config_source);
     json_decref(model->config);
     json_decref(model->preprocessor);
@@ -142,10 +116,10 @@ static int infer_family(struct inference *in)
         why = found->global[CLASS_TOKEN] ? "a class embedding" : "no class embedding";
     }
     config->family = family;
-    vit_note(config, "family", why, "%s", family);
+    model_note(&in->vit->model, "family", why, "%s", family);
     if (*found->state)
-        vit_note(config, "state", in->wishes->state ? "--state" : "of a training checkpoint",
-            "%s", found->state);
+        model_note(&in->vit->model, "state",
+            in->wishes->state ? "--state" : "of a training checkpoint", "%s", found->state);
     if (infer_named(in, "*_rpn_*"))
         return fail(in->error, BAD_USAGE,
             "%s: normalises behind its branches, not before them: not supported",
@@ -178,11 +152,11 @@ static int infer_shapes(struct inference *in)
             fc1->name, fc2->name);
     config->hidden = fc2->shape[1];
     config->gated = infer_block(in, 0, GATE_WEIGHT) || fc1->shape[0] == 2 * config->hidden;
-    vit_note(config, "layers", "names of tensors", "%zu", config->layers);
-    vit_note(config, "dim", patch->name, "%zu", config->dim);
-    vit_note(config, "hidden", fc2->name, "%zu", config->hidden);
-    vit_note(
-        config, "patch", patch->name, "%zux%zu", config->patch_columns, config->patch_rows);
+    model_note(&in->vit->model, "layers", "names of tensors", "%zu", config->layers);
+    model_note(&in->vit->model, "dim", patch->name, "%zu", config->dim);
+    model_note(&in->vit->model, "hidden", fc2->name, "%zu", config->hidden);
+    model_note(&in->vit->model, "patch", patch->name, "%zux%zu", config->patch_columns,
+        config->patch_rows);
     return 0;
 }
 
@@ -244,7 +218,7 @@ static int infer_heads(struct inference *in)
         return fail(in->error, BAD_USAGE, "%zu heads (%s) don't divide dim %zu", heads, why,
             config->dim);
     config->heads = heads;
-    vit_note(config, "heads", why, "%zu", heads);
+    model_note(&in->vit->model, "heads", why, "%zu", heads);
     return 0;
 }
 
@@ -261,7 +235,7 @@ static int infer_prefix(struct inference *in)
     char why[128];
     snprintf(why, sizeof why, "%s%s%zu registers", config->class_token ? "class token, " : "",
         config->distilled ? "distillation token, " : "", config->registers);
-    vit_note(config, "prefix", why, "%zu", config->prefix);
+    model_note(&in->vit->model, "prefix", why, "%zu", config->prefix);
     return 0;
 }
 
@@ -350,8 +324,8 @@ static int infer_positions(struct inference *in)
             "%s: %zu positions fit no square grid, and no configuration says which grid: put "
             "\"model_args\": {\"img_size\": [height, width]} into a JSON file beside it",
             positions->name, count);
-    vit_note(config, "grid", why, "%zux%zu", config->pos_columns, config->pos_rows);
-    vit_note(config, "prefix positions", positions->name, "%zu", config->pos_prefix);
+    model_note(&in->vit->model, "grid", why, "%zux%zu", config->pos_columns, config->pos_rows);
+    model_note(&in->vit->model, "prefix positions", positions->name, "%zu", config->pos_prefix);
     config->resize =
         infer_is_family(in, "torchvision") ? RESIZE_CORNERS
         : infer_is_family(in, "dino") || (infer_is_family(in, "dinov2") && !config->registers)
@@ -361,7 +335,7 @@ static int infer_positions(struct inference *in)
                                                      : RESIZE_ANTIALIAS;
     static const char *const names[] = { "bicubic, antialias", "bicubic",
         "bicubic, scale + 0.1", "bicubic, corners aligned" };
-    vit_note(config, "position resize", config->family, "%s", names[config->resize]);
+    model_note(&in->vit->model, "position resize", config->family, "%s", names[config->resize]);
     return 0;
 }
 

@@ -93,7 +93,7 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, size_t batch, s
     plan(&total, threads_count(threads), pass->tokens, pass->tokens, &at[6]);
     plan(&total, batch, dim, 2, &at[7]);
     plan(&total, batch, config->features, 1, &at[8]);
-    plan(&total, batch, config->classes, 2, &at[9]);
+    plan(&total, batch, vit->model.classes, 2, &at[9]);
     pass->arena =
         total > SIZE_MAX / sizeof(float) - 64 ? NULL : aligned_alloc(64, total * sizeof(float));
     if (!pass->arena)
@@ -400,15 +400,15 @@ static void head_forward(const struct step *step, int slot, bool distillation, f
         from = pass->features;
         in = out;
     }
-    gemm(batch, config->classes, in, 1, (struct matrix){ from, in, 1 },
-        transposed(vit->global[slot], in), 0, logits, config->classes);
-    bias_forward(logits, vit->global[slot + 1], batch, config->classes, config->classes);
+    gemm(batch, vit->model.classes, in, 1, (struct matrix){ from, in, 1 },
+        transposed(vit->global[slot], in), 0, logits, vit->model.classes);
+    bias_forward(logits, vit->global[slot + 1], batch, vit->model.classes, vit->model.classes);
 }
 
 static void logits_forward(const struct step *step, float *const *to)
 {
     const struct vit_config *config = &step->vit->config;
-    const size_t count = step->batch * config->classes;
+    const size_t count = step->batch * step->vit->model.classes;
     float *logits = step->pass->logits;
     head_forward(step, HEAD_WEIGHT, false, logits);
     if (config->readout == READ_CLASS_DIST) {
@@ -417,7 +417,8 @@ static void logits_forward(const struct step *step, float *const *to)
             logits[i] = (logits[i] + logits[count + i]) / 2;
     }
     for (size_t b = 0; b < step->batch; b++)
-        memcpy(to[b], logits + b * config->classes, config->classes * sizeof *logits);
+        memcpy(to[b], logits + b * step->vit->model.classes,
+            step->vit->model.classes * sizeof *logits);
 }
 
 static void copy_tokens(const struct step *step, const struct vit_outputs *outputs)

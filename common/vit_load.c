@@ -11,8 +11,9 @@ struct shape {
     size_t rows, columns;
 };
 
-static struct shape expected(const struct vit_config *config, int slot, bool gate_apart)
+static struct shape expected(const struct vit *vit, int slot, bool gate_apart)
 {
+    const struct vit_config *config = &vit->config;
     const size_t d = config->dim;
     const size_t head = d / config->heads;
     switch (slot) {
@@ -24,11 +25,11 @@ static struct shape expected(const struct vit_config *config, int slot, bool gat
         return (struct shape){ d, 3 * config->patch_rows * config->patch_columns };
     case HEAD_WEIGHT:
     case HEAD_DIST_WEIGHT:
-        return (struct shape){ config->classes,
+        return (struct shape){ vit->model.classes,
             config->readout == READ_CLASS_AND_MEAN ? 2 * d : config->features };
     case HEAD_BIAS:
     case HEAD_DIST_BIAS:
-        return (struct shape){ 1, config->classes };
+        return (struct shape){ 1, vit->model.classes };
     case PRE_LOGITS_WEIGHT:
         return (struct shape){ config->features, d };
     case PRE_LOGITS_BIAS:
@@ -121,7 +122,7 @@ static int check_shapes(
         for (int slot = layer ? GLOBAL_SLOTS : 0; slot < VIT_SLOTS && status == 0; slot++) {
             const struct tensor *tensor = slot_tensor(found, layer, slot);
             if (tensor && is_read(&vit->config, slot))
-                status = check_shape(vit, tensor, expected(&vit->config, slot, gate), error);
+                status = check_shape(vit, tensor, expected(vit, slot, gate), error);
         }
     }
     return status;
@@ -281,51 +282,15 @@ void vit_close(struct vit *vit)
     memset(vit, 0, sizeof *vit);
 }
 
-/* timm's label_names and label_descriptions: a name, or what describes it. */
-static const char *timm_label(const json_t *config, size_t index)
-{
-    const char *name =
-        json_string_value(json_array_get(json_object_get(config, "label_names"), index));
-    const json_t *descriptions = json_object_get(config, "label_descriptions");
-    const char *described =
-        name ? json_string_value(json_object_get(descriptions, name)) : NULL;
-    return described ? described : name;
-}
-
-const char *vit_class_name(const struct vit *vit, size_t index)
-{
-    char key[24];
-    const json_t *config = vit->model.config;
-    snprintf(key, sizeof key, "%zu", index);
-    const char *name =
-        json_string_value(json_object_get(json_object_get(config, "id2label"), key));
-    if (!name)
-        name = timm_label(config, index);
-    if (!name && json_array_size(vit->model.labels) == vit->config.classes)
-        name = json_string_value(json_array_get(vit->model.labels, index));
-    return name;
-}
-
-static json_t *three(const float values[3], bool known)
-{
-    return known ? json_pack(
-               "[o,o,o]", json_float(values[0]), json_float(values[1]), json_float(values[2]))
-                 : json_null();
-}
-
 json_t *vit_describe(const struct vit *vit)
 {
     const struct vit_config *config = &vit->config;
-    json_t *classes = json_array();
-    for (size_t i = 0; i < config->classes; i++) {
-        const char *name = vit_class_name(vit, i);
-        json_array_append_new(classes, name ? json_string(name) : json_null());
-    }
+    const struct model *model = &vit->model;
+    const struct view_rule *rule = &model->input.rule;
     return json_pack("{s:s, s:s, s:[i,i], s:i, s:i, s:i, s:i, s:[i,i], s:o, s:o, s:o}", "model",
         vit->model.name, "family", config->family, "patch", (int)config->patch_rows,
         (int)config->patch_columns, "prefix", (int)config->prefix, "heads", (int)config->heads,
-        "layers", (int)config->layers, "dim", (int)config->dim, "input",
-        (int)config->rule.width, (int)config->rule.height, "mean",
-        three(config->rule.mean, config->rule_known), "std",
-        three(config->rule.std, config->rule_known), "classes", classes);
+        "layers", (int)config->layers, "dim", (int)config->dim, "input", (int)rule->width,
+        (int)rule->height, "mean", model_colour(model, rule->mean), "std",
+        model_colour(model, rule->std), "classes", model_classes(model));
 }

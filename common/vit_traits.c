@@ -29,7 +29,7 @@ int infer_eps(struct inference *in)
             "\"vit_base_patch16_clip_quickgelu_224\"} or the like into a JSON file beside it");
     }
     config->eps = (float)eps;
-    vit_note(config, "eps", why, "%g", eps);
+    model_note(&in->vit->model, "eps", why, "%g", eps);
     return 0;
 }
 
@@ -98,7 +98,7 @@ int infer_activation(struct inference *in)
                                                                 : GELU_ERF;
         why = "default of the family";
     }
-    vit_note(config, "activation", why, "%s%s", names[config->activation],
+    model_note(&in->vit->model, "activation", why, "%s%s", names[config->activation],
         config->gated ? ", gated" : "");
     return 0;
 }
@@ -121,16 +121,17 @@ static int infer_timm_readout(struct inference *in, bool head)
         return fail(in->error, BAD_USAGE, "global_pool token, and no class token");
     config->mean = !token;
     if (in->found->attention_pool)
-        vit_note(config, "readout", "attn_pool", "none: attention pooling is not computed");
+        model_note(
+            &in->vit->model, "readout", "attn_pool", "none: attention pooling is not computed");
     else if (!head)
-        vit_note(config, "readout", "no head", "none");
+        model_note(&in->vit->model, "readout", "no head", "none");
     else if (!token && !average)
-        vit_note(config, "readout", why, "none: pooling %s is not computed", pool);
+        model_note(&in->vit->model, "readout", why, "none: pooling %s is not computed", pool);
     else {
         config->readout = average                               ? READ_MEAN
                           : in->found->global[HEAD_DIST_WEIGHT] ? READ_CLASS_DIST
                                                                 : READ_CLASS;
-        vit_note(config, "readout", why, "%s",
+        model_note(&in->vit->model, "readout", why, "%s",
             config->readout == READ_MEAN         ? "mean of patches"
             : config->readout == READ_CLASS_DIST ? "class and distillation token"
                                                  : "class token");
@@ -147,7 +148,7 @@ int infer_readout(struct inference *in)
         return infer_timm_readout(in, head);
     config->mean = !config->class_token;
     if (!head) {
-        vit_note(config, "readout", "no head", "none");
+        model_note(&in->vit->model, "readout", "no head", "none");
         return 0;
     }
     const bool projects =
@@ -164,7 +165,7 @@ int infer_readout(struct inference *in)
     }
     static const char *const names[] = { "none", "class token", "class and distillation token",
         "mean of patches", "class token beside the mean of patches" };
-    vit_note(config, "readout", head->name, "%s", names[config->readout]);
+    model_note(&in->vit->model, "readout", head->name, "%s", names[config->readout]);
     return 0;
 }
 
@@ -190,8 +191,9 @@ int infer_classes(struct inference *in)
     if (config->readout != READ_NONE) {
         if (head->rank != 2 || head->shape[0] < 1)
             return fail(in->error, BAD_USAGE, "%s: takes [classes, dim]", head->name);
-        config->classes = head->shape[0];
+        in->vit->model.classes = head->shape[0];
     }
-    vit_note(config, "classes", head ? head->name : "no head", "%zu", config->classes);
+    model_note(&in->vit->model, "classes", head ? head->name : "no head", "%zu",
+        in->vit->model.classes);
     return 0;
 }

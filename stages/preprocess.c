@@ -144,27 +144,27 @@ static int check_standard_input(const struct walk_wishes *from, struct error *er
     return 0;
 }
 
-static const char *class_name(const void *vit, size_t index)
+static const char *class_name(const void *model, size_t index)
 {
-    return vit_class_name(vit, index);
+    return model_class_name(model, index);
 }
 
-/* The classes that a table names, as the model numbers them; vit may be NULL. */
-static int number_classes(const struct run *run, const struct vit *vit, struct error *error)
+/* The classes that a table names, as the model numbers them; model may be NULL. */
+static int number_classes(const struct run *run, const struct model *model, struct error *error)
 {
     const struct preprocess *preprocess = run->state;
-    const size_t classes = vit ? vit->config.classes : 0;
-    const int status = preprocess->labels
-                           ? labels_number(preprocess->labels, class_name, vit, classes, error)
-                           : 0;
+    const size_t classes = model ? model->classes : 0;
+    const int status = preprocess->labels ? labels_number(
+                           preprocess->labels, class_name, model, classes, error)
+                                          : 0;
     const char *from = ((const struct options *)run->options)->labels;
     if (status == 1 && strcmp(from, "folder") != 0)
         run_warn(run, NULL,
             "no model says how the classes that %s names are numbered: by their order", from);
-    else if (status == 1 && vit)
+    else if (status == 1 && model)
         run_warn(run, NULL,
             "the directories are not classes of %s: numbered 0, 1, ... by their order",
-            vit->model.name);
+            model->name);
     return status < 0 ? status : 0;
 }
 
@@ -206,13 +206,11 @@ static int open_model(struct run *run, struct error *error)
         return status;
     if (status > 0)
         return number_classes(run, NULL, error);
-    preprocess->model.rule = vit.config.rule;
-    preprocess->model.crop = vit.config.crop;
-    preprocess->model.rule_known = vit.config.rule_known;
+    preprocess->model = vit.model.input;
     preprocess->model.name = run->model_name = strdup(vit.model.name);
     status = run->model_name ? 0 : fail_memory(error, strlen(vit.model.name));
     if (status == 0)
-        status = number_classes(run, &vit, error);
+        status = number_classes(run, &vit.model, error);
     vit_close(&vit);
     return status;
 }

@@ -56,7 +56,6 @@ static const struct option_row rows[] = {
 /* What a run holds from the first sample to the last. */
 struct state {
     struct vit vit;
-    struct input_model model;
     struct view_wishes wishes;
     struct vit_pass *pass;
     bool *layers, *tokens;       /* which are written; layers, layers + 1 */
@@ -66,18 +65,6 @@ struct state {
     struct floats *shapes;       /* [batch] */
     float **attention, **token_rows, **logits;
 };
-
-/* What was understood, one line each, as TSV. */
-static int print_info(struct state *state)
-{
-    const struct vit_config *config = &state->vit.config;
-    printf("field\tvalue\tevidence\n");
-    printf("model\t%s\t%s\n", state->vit.model.name, state->vit.model.path);
-    for (size_t i = 0; i < config->evidence_count; i++)
-        printf("%s\t%s\t%s\n", config->evidence[i].field, config->evidence[i].value,
-            config->evidence[i].why);
-    return 1;
-}
 
 static int choose_layers(struct state *state, struct error *error)
 {
@@ -136,14 +123,14 @@ static int open_vitfwd(struct run *run, struct error *error)
     int status = vit_open(&state->vit, options.model, &wishes, error);
     if (status < 0)
         return status;
-    if (options.info)
-        return print_info(state);
+    if (options.info) {
+        model_print_info(&state->vit.model);
+        return 1;
+    }
     const char *kernels = gemm_start();
     if (run->common.verbose)
         run_warn(
             run, NULL, "BLIS kernels %s, %zu threads", kernels, threads_count(run->threads));
-    state->model = (struct input_model){ state->vit.model.name, state->vit.config.rule,
-        state->vit.config.crop, state->vit.config.rule_known };
     status = choose_layers(state, error);
     if (status == 0)
         status = take_size(state, error);
@@ -165,7 +152,8 @@ static int fit_input(struct state *state, struct sample *sample, size_t b, struc
 {
     const struct vit_config *config = &state->vit.config;
     struct floats *shape = &state->shapes[b];
-    int status = input_fit(sample, &state->model, &state->wishes, options.max_pixels, error);
+    int status =
+        input_fit(sample, &state->vit.model.input, &state->wishes, options.max_pixels, error);
     if (status == 0)
         status = sample_floats(sample, "input.npy", 3, shape, &state->scratch[b], error);
     if (status < 0)
@@ -176,8 +164,8 @@ static int fit_input(struct state *state, struct sample *sample, size_t b, struc
         return fail(error, BAD_SAMPLE,
             "input is [%zu,%zu,%zu], %s takes [3,%u,%u] or other multiples of its patch, "
             "%zux%zu",
-            shape->shape[0], h, w, state->vit.model.name, config->rule.height,
-            config->rule.width, config->patch_columns, config->patch_rows);
+            shape->shape[0], h, w, state->vit.model.name, state->vit.model.input.rule.height,
+            state->vit.model.input.rule.width, config->patch_columns, config->patch_rows);
     state->inputs[b] = shape->data;
     return 0;
 }
@@ -200,7 +188,7 @@ static void fit_task(void *argument, size_t i, size_t worker)
 /* The likeliest class; null where that is not a number. */
 static json_t *target_json(const struct state *state, const float *logits)
 {
-    const size_t classes = state->vit.config.classes;
+    const size_t classes = state->vit.model.classes;
     size_t best = 0;
     double sum = 0;
     for (size_t c = 1; c < classes; c++)
@@ -210,7 +198,7 @@ static json_t *target_json(const struct state *state, const float *logits)
     for (size_t c = 0; c < classes; c++)
         sum += exp((double)logits[c] - (double)logits[best]);
     return json_pack("{s:i, s:s?, s:o, s:o}", "index", (int)best, "name",
-        vit_class_name(&state->vit, best), "logit", json_float(logits[best]), "prob",
+        model_class_name(&state->vit.model, best), "logit", json_float(logits[best]), "prob",
         isfinite(sum) ? json_real(1 / sum) : json_null());
 }
 
@@ -248,7 +236,7 @@ static int add_members(struct state *state, struct sample *sample, size_t b, siz
     state->logits[b] = NULL;
     if (config->readout != READ_NONE)
         status = sample_add_floats(
-            sample, "logits.npy", 1, &config->classes, &state->logits[b], error);
+            sample, "logits.npy", 1, &state->vit.model.classes, &state->logits[b], error);
     for (size_t l = 0; l <= config->layers && status == 0; l++) {
         float **to = &state->token_rows[l * count + b];
         *to = NULL;

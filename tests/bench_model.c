@@ -41,13 +41,15 @@ static void block(int number)
 static int write_configuration(const char *path)
 {
     char name[4096];
-    snprintf(name, sizeof name, "%.*s.json", (int)(strlen(path) - strlen(".safetensors")), path);
+    snprintf(
+        name, sizeof name, "%.*s.json", (int)(strlen(path) - strlen(".safetensors")), path);
     FILE *file = fopen(name, "w");
     if (!file)
         return -1;
-    fputs("{\"architecture\":\"vit_base_patch16_224\",\"pretrained_cfg\":{\"input_size\":[3,224,"
-          "224],\"crop_pct\":0.9,\"interpolation\":\"bicubic\",\"mean\":[0.5,0.5,0.5],"
-          "\"std\":[0.5,0.5,0.5]}}\n",
+    fputs(
+        "{\"architecture\":\"vit_base_patch16_224\",\"pretrained_cfg\":{\"input_size\":[3,224,"
+        "224],\"crop_pct\":0.9,\"interpolation\":\"bicubic\",\"mean\":[0.5,0.5,0.5],"
+        "\"std\":[0.5,0.5,0.5]}}\n",
         file);
     return fclose(file);
 }

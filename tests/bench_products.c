@@ -49,10 +49,10 @@ static void attend(void *argument, size_t i, size_t worker)
     const float *q = qkv + i / heads * t * stride + i % heads * head;
     float *to = scores + worker * t * t;
     (void)argument;
-    gemm(t, t, head, 1, (struct matrix){ q, stride, 1 }, (struct matrix){ q + dim, 1, stride }, 0,
-        to, t);
-    gemm(t, head, t, 1, (struct matrix){ to, t, 1 }, (struct matrix){ q + 2 * dim, stride, 1 }, 0,
-        y + i / heads * t * dim + i % heads * head, dim);
+    gemm(t, t, head, 1, (struct matrix){ q, stride, 1 }, (struct matrix){ q + dim, 1, stride },
+        0, to, t);
+    gemm(t, head, t, 1, (struct matrix){ to, t, 1 }, (struct matrix){ q + 2 * dim, stride, 1 },
+        0, y + i / heads * t * dim + i % heads * head, dim);
 }
 
 static void forward(void)

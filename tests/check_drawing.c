@@ -151,8 +151,8 @@ START_TEST(glyphs)
             ck_assert_msg((sum > 400) == (c != ' '), "'%c' at %d", c, cap);
             if (c == ' ')
                 continue;
-            ck_assert_msg(bounds[0] >= 20 && bounds[2] <= 20 + font_width(&c, 1, cap) &&
-                              bounds[1] >= 60 - cap * 1.4 && bounds[3] <= 60 + cap * 0.4,
+            ck_assert_msg(bounds[0] >= 20 && bounds[2] <= 20 + font_width(&c, 1, cap)
+                              && bounds[1] >= 60 - cap * 1.4 && bounds[3] <= 60 + cap * 0.4,
                 "'%c' at %d: %d %d %d %d", c, cap, bounds[0], bounds[1], bounds[2], bounds[3]);
             for (char other = ' '; other < c; other++)
                 ck_assert_msg(memcmp(pages[(int)other], pages[(int)c], sizeof pages[0]) != 0,
@@ -192,8 +192,9 @@ START_TEST(beyond_ascii)
     }
     for (uint32_t code = 0x80; code < 0x3000; code++) {
         const struct accented *accented = font_accented(code);
-        ck_assert(!accented || (font_glyph((uint32_t)accented->base) &&
-                                   font_mark(accented->mark) && !font_glyph(code)));
+        ck_assert(!accented
+                  || (font_glyph((uint32_t)accented->base) && font_mark(accented->mark)
+                      && !font_glyph(code)));
     }
     draw(page, "\xc3", 1, 20);
     ck_assert_mem_eq(page, box, sizeof page);

@@ -27,7 +27,7 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     const size_t t = config->prefix + h / config->patch_rows * (w / config->patch_columns);
     float **attention = make_rows(config->layers * batch, config->heads * t * t);
     float **tokens = make_rows((config->layers + 1) * batch, t * config->dim);
-    float **logits = make_rows(batch, config->classes + 1);
+    float **logits = make_rows(batch, vit->model.classes + 1);
     const struct vit_outputs outputs = { attention, tokens, logits };
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < batch; b++)

@@ -90,8 +90,8 @@ START_TEST(hot_cell_lands)
         for (int x = 0; x < (int)picture.width; x++) {
             const double near = 2.5; /* the outline */
             const double cx = x + 0.5, cy = y + 0.5;
-            const bool line = (fabs(cx - box[0]) < near || fabs(cx - box[2]) < near ||
-                               fabs(cy - box[1]) < near || fabs(cy - box[3]) < near);
+            const bool line = (fabs(cx - box[0]) < near || fabs(cx - box[2]) < near
+                               || fabs(cy - box[1]) < near || fabs(cy - box[3]) < near);
             const bool in_box = cx >= box[0] && cx < box[2] && cy >= box[1] && cy < box[3];
             const bool in_hot = x >= hot[0] && x < hot[2] && y >= hot[1] && y < hot[3];
             const int expected = in_hot ? 255 : in_box ? 0 : GREY;
@@ -266,7 +266,8 @@ START_TEST(marks_a_cell)
             const int64_t in_x = i < 300 ? (int64_t)i - 200 : 399 - (int64_t)i;
             const int64_t in_y = j < 300 ? (int64_t)j - 200 : 399 - (int64_t)j;
             const int64_t in = in_x < in_y ? in_x : in_y;
-            const uint8_t *was = pixel(&plain, x + i, y + j), *is = pixel(&marked, x + i, y + j);
+            const uint8_t *was = pixel(&plain, x + i, y + j),
+                          *is = pixel(&marked, x + i, y + j);
             if (in < 0 || in >= 4)
                 ck_assert_mem_eq(is, was, 3);
             else

@@ -41,8 +41,8 @@ static void make_room(struct trial *trial)
     trial->batch = shape[0];
     trial->attention_size = config->heads * tokens * tokens;
     trial->act_size = config->dim * patches;
-    trial->seed = calloc(trial->batch * config->classes, sizeof *trial->seed);
-    trial->logits = make_rows(trial->batch, config->classes);
+    trial->seed = calloc(trial->batch * trial->vit.model.classes, sizeof *trial->seed);
+    trial->logits = make_rows(trial->batch, trial->vit.model.classes);
     trial->attention = make_rows(count, trial->attention_size);
     trial->attention_gradient = make_rows(count, trial->attention_size);
     trial->act = make_rows(count, trial->act_size);
@@ -65,21 +65,22 @@ static bool begin(struct trial *trial, const char *name, bool second)
     ck_assert_uint_eq(json_array_size(target), 2);
     for (size_t b = 0; b < trial->batch; b++) {
         const size_t class = (size_t)json_integer_value(json_array_get(target, b));
-        ck_assert_uint_lt(class, trial->vit.config.classes);
-        trial->seed[b * trial->vit.config.classes + class] = 1;
+        ck_assert_uint_lt(class, trial->vit.model.classes);
+        trial->seed[b * trial->vit.model.classes + class] = 1;
     }
     return true;
 }
 
 /* Buffers anew, for gradients down to the layer lowest. */
-static void prepare(
-    struct trial *trial, size_t thread_count, size_t lowest, const bool *keep)
+static void prepare(struct trial *trial, size_t thread_count, size_t lowest, const bool *keep)
 {
     struct error error = { "" };
     const size_t *shape = trial->input.npy.shape;
-    const struct vit_plan plan = {
-        .batch = trial->batch, .height = shape[2], .width = shape[3], .lowest = lowest, .keep = keep
-    };
+    const struct vit_plan plan = { .batch = trial->batch,
+        .height = shape[2],
+        .width = shape[3],
+        .lowest = lowest,
+        .keep = keep };
     vit_pass_free(trial->pass);
     trial->pass = NULL;
     if (trial->threads)
@@ -105,16 +106,20 @@ static void finish(struct trial *trial)
     json_decref(trial->about);
 }
 
-static void forward(struct trial *trial)
+static void pass_forward(struct trial *trial, const struct vit_outputs *outputs)
 {
-    const size_t *shape = trial->input.npy.shape;
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < trial->batch; b++)
-        inputs[b] = trial->input.data + b * 3 * shape[2] * shape[3];
+        inputs[b] = trial->input.data + b * (trial->input.npy.count / trial->batch);
+    vit_forward(&trial->vit, trial->pass, inputs, trial->batch, outputs);
+}
+
+static void forward(struct trial *trial)
+{
     const struct vit_outputs outputs = {
         .attention = trial->attention, .logits = trial->logits, .act = trial->act
     };
-    vit_forward(&trial->vit, trial->pass, inputs, trial->batch, &outputs);
+    pass_forward(trial, &outputs);
 }
 
 /* Which gradients a backward pass is to give: those of layers from .. to - 1. */
@@ -239,33 +244,53 @@ START_TEST(same_bytes)
 }
 END_TEST
 
-/* Nobody need take the attention or the act, and a pass without gradients gives them too. */
+/* What is sent is the same where no gradients are planned. */
 START_TEST(forward_alone)
 {
     struct trial whole, part;
     if (!begin(&whole, cases[_i], false))
         return;
     ck_assert(begin(&part, cases[_i], false));
-    const size_t layers = layers_of(&whole), rows = layers * whole.batch;
-    const struct asked all = { 0, layers, true, true };
     run(&whole);
     prepare(&part, 2, VIT_NO_GRADIENT, NULL);
     forward(&part);
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = 0; row < layers_of(&whole) * whole.batch; row++) {
         ck_assert_mem_eq(
             part.attention[row], whole.attention[row], whole.attention_size * sizeof(float));
         ck_assert_mem_eq(part.act[row], whole.act[row], whole.act_size * sizeof(float));
     }
     for (size_t b = 0; b < whole.batch; b++)
         ck_assert_mem_eq(
-            part.logits[b], whole.logits[b], whole.vit.config.classes * sizeof(float));
-    const float *inputs[MAX_BATCH];
-    for (size_t b = 0; b < part.batch; b++)
-        inputs[b] = part.input.data + b * (part.input.npy.count / part.batch);
-    prepare(&part, 1, 0, NULL);
-    vit_forward(&part.vit, part.pass, inputs, part.batch, &(struct vit_outputs){ NULL });
-    backward(&part, &part.vit, &all);
-    expect_part(&whole, &part, &all);
+            part.logits[b], whole.logits[b], whole.vit.model.classes * sizeof(float));
+    finish(&whole);
+    finish(&part);
+}
+END_TEST
+
+/* Nobody need take the attention of layers that the pass keeps: none's, or every second one's.
+ */
+START_TEST(kept_attention)
+{
+    struct trial whole, part;
+    if (!begin(&whole, cases[_i], false))
+        return;
+    ck_assert(begin(&part, cases[_i], false));
+    const struct asked all = { 0, layers_of(&whole), true, true };
+    run(&whole);
+    for (size_t step = 1; step <= 2; step++) {
+        bool keep[MAX_ROWS] = { false };
+        float *taken[MAX_ROWS];
+        memcpy(taken, part.attention, layers_of(&part) * part.batch * sizeof *taken);
+        for (size_t layer = 0; layer < layers_of(&part); layer += step) {
+            keep[layer] = true;
+            for (size_t b = 0; b < part.batch; b++)
+                taken[layer * part.batch + b] = NULL;
+        }
+        prepare(&part, 1, 0, keep);
+        pass_forward(&part, &(struct vit_outputs){ .attention = taken });
+        backward(&part, &part.vit, &all);
+        expect_part(&whole, &part, &all);
+    }
     finish(&whole);
     finish(&part);
 }
@@ -289,10 +314,12 @@ START_TEST(fewer_pictures)
     run(&whole);
     const size_t layers = layers_of(&whole);
     const float *input = whole.input.data + whole.input.npy.count / 2;
+    float **probabilities = make_rows(layers, whole.attention_size);
     float **attention = make_rows(layers, whole.attention_size);
     float **act = make_rows(layers, whole.act_size);
-    vit_forward(&whole.vit, whole.pass, &input, 1, &(struct vit_outputs){ NULL });
-    vit_backward(&whole.vit, whole.pass, 1, whole.seed + whole.vit.config.classes,
+    vit_forward(
+        &whole.vit, whole.pass, &input, 1, &(struct vit_outputs){ .attention = probabilities });
+    vit_backward(&whole.vit, whole.pass, 1, whole.seed + whole.vit.model.classes,
         &(struct vit_gradients){ .attention = attention, .act = act });
     for (size_t layer = 0; layer < layers; layer++) {
         const size_t row = layer * 2 + 1;
@@ -301,6 +328,7 @@ START_TEST(fewer_pictures)
         const double b = furthest(act + layer, whole.act_gradient + row, 1, whole.act_size);
         ck_assert_msg(a < 1e-5 && b < 1e-5, "%s layer %zu: %.2e %.2e", whole.name, layer, a, b);
     }
+    free_rows(probabilities, layers);
     free_rows(attention, layers);
     free_rows(act, layers);
     finish(&whole);
@@ -321,7 +349,7 @@ START_TEST(all_logits)
     struct trial trial;
     if (!begin(&trial, cases[_i], false))
         return;
-    const size_t rows = layers_of(&trial) * trial.batch, classes = trial.vit.config.classes;
+    const size_t rows = layers_of(&trial) * trial.batch, classes = trial.vit.model.classes;
     float **attention = make_rows(rows, trial.attention_size);
     float **act = make_rows(rows, trial.act_size);
     float *seed = calloc(trial.batch * classes, sizeof *seed);
@@ -418,6 +446,7 @@ int main(void)
     tcase_add_loop_test(tests, same_gradients, 0, case_count);
     tcase_add_loop_test(tests, same_bytes, 0, case_count);
     tcase_add_loop_test(tests, forward_alone, 0, case_count);
+    tcase_add_loop_test(tests, kept_attention, 0, case_count);
     tcase_add_loop_test(tests, fewer_pictures, 0, case_count);
     tcase_add_loop_test(tests, all_logits, 0, case_count);
     tcase_add_loop_test(tests, mutations_show, 0, case_count);

@@ -109,7 +109,7 @@ static void compare_about(const struct sample *sample, const char *suffix, size_
     json_object_set_new(expected, "target", json_null());
     json_object_set_new(expected, "view", json_null());
     ck_assert_msg(sample_json(sample, suffix, &found, &error) == 0, "%s", error.text);
-    json_object_foreach (expected, key, value)
+    json_object_foreach(expected, key, value)
         ck_assert_msg(same(json_object_get(found, key), value), "%s %s: %s is not as in %s",
             sample->key, suffix, key, maps[m].fields[4]);
     ck_assert_uint_eq(json_object_size(found), json_object_size(expected));

@@ -228,11 +228,11 @@ START_TEST(chooses_states)
         }
         ck_assert_msg(status == 0, "%s", error.text);
         ck_assert_str_eq(vit.config.family, "dino");
-        ck_assert_uint_eq(vit.config.classes, strcmp(states[i].expected, "teacher") ? 3 : 4);
+        ck_assert_uint_eq(vit.model.classes, strcmp(states[i].expected, "teacher") ? 3 : 4);
         bool noted = false;
-        for (size_t e = 0; e < vit.config.evidence_count; e++)
-            noted |= strcmp(vit.config.evidence[e].field, "state") == 0
-                     && strcmp(vit.config.evidence[e].value, states[i].expected) == 0;
+        for (size_t e = 0; e < vit.model.evidence_count; e++)
+            noted |= strcmp(vit.model.evidence[e].field, "state") == 0
+                     && strcmp(vit.model.evidence[e].value, states[i].expected) == 0;
         ck_assert(noted);
         vit_close(&vit);
     }
@@ -293,8 +293,8 @@ START_TEST(survives_odd_configurations)
         taken += open_and_run(texts[i], &(struct vit_wishes){ 0 });
         if (open_it(&vit, texts[i], &(struct vit_wishes){ 0 }, &error) < 0)
             continue;
-        for (size_t e = 0; e < vit.config.evidence_count; e++) { /* fit for a column of a TSV */
-            const struct evidence *at = &vit.config.evidence[e];
+        for (size_t e = 0; e < vit.model.evidence_count; e++) { /* fit for a column of a TSV */
+            const struct evidence *at = &vit.model.evidence[e];
             ck_assert(!strpbrk(at->value, "\t\n\033") && !strpbrk(at->why, "\t\n\033"));
         }
         vit_close(&vit);
@@ -380,7 +380,7 @@ START_TEST(names_classes)
             open_it(&vit, names[i].config, &(struct vit_wishes){ NULL, 2 }, &error) == 0, "%s",
             error.text);
         for (size_t c = 0; c < 3; c++) {
-            const char *name = vit_class_name(&vit, c);
+            const char *name = model_class_name(&vit.model, c);
             const size_t length = strlen(found);
             snprintf(
                 found + length, sizeof found - length, "%s%s", c ? " " : "", name ? name : "-");

@@ -199,7 +199,7 @@ static inline bool mutate(struct vit *vit, const char *mutation, bool *second)
             vit->blocks[l][Q_NORM_WEIGHT - GLOBAL_SLOTS] = NULL;
     } else if (strcmp(mutation, "pooling") == 0) {
         config->readout = config->readout == READ_CLASS ? READ_MEAN : READ_CLASS;
-        return config->classes > 0 && (config->class_token || config->readout == READ_MEAN);
+        return vit->model.classes > 0 && (config->class_token || config->readout == READ_MEAN);
     } else if (strcmp(mutation, "prefix") == 0) {
         if (config->prefix == 0 || config->pos_prefix == config->prefix)
             return false; /* handled where a position belongs to another token */

@@ -134,24 +134,24 @@ static inline int open_it(
 static inline void run_forward(const struct vit *vit)
 {
     const struct vit_config *config = &vit->config;
-    const size_t h = config->rule.height, w = config->rule.width;
+    const size_t h = vit->model.input.rule.height, w = vit->model.input.rule.width;
     const size_t t = config->prefix + h / config->patch_rows * (w / config->patch_columns);
     struct threads *threads;
     struct error error;
     struct vit_pass *pass = NULL;
     float *input = calloc(3 * h * w, sizeof *input);
-    float *logits = calloc(2 * config->classes + 1, sizeof *logits);
+    float *logits = calloc(2 * vit->model.classes + 1, sizeof *logits);
     float *attention = calloc(2 * config->heads * t * t, sizeof *attention);
     ck_assert(input && logits && attention && config->layers <= 3);
     for (size_t i = 0; i < 3 * h * w; i++)
         input[i] = (float)(i % 17) / 17.0f;
     float *attentions[6] = { attention, attention + config->heads * t * t };
-    float *outputs[2] = { logits, logits + config->classes };
+    float *outputs[2] = { logits, logits + vit->model.classes };
     const float *inputs[2] = { input, input };
     ck_assert_int_eq(threads_create(&threads, 2, &error), 0);
     ck_assert_int_eq(vit_prepare(vit, &pass, 2, h, w, threads, &error), 0);
     vit_forward(vit, pass, inputs, 2, &(struct vit_outputs){ attentions, NULL, outputs });
-    for (size_t i = 0; i < 2 * config->classes; i++)
+    for (size_t i = 0; i < 2 * vit->model.classes; i++)
         ck_assert(isfinite(logits[i]));
     for (size_t i = 0; i < config->heads * t * t; i++)
         ck_assert(attention[i] >= 0 && attention[i] <= 1);
