@@ -32,6 +32,12 @@ static const char *kind(const struct trial *trial, const char *first, const char
     return trial->batch == 1 ? second : first;
 }
 
+static size_t picture_size(const struct trial *trial)
+{
+    const size_t *shape = trial->input.npy.shape;
+    return shape[1] * shape[2] * shape[3];
+}
+
 static void make_room(struct trial *trial)
 {
     const struct vit_config *config = &trial->vit.config;
@@ -76,15 +82,10 @@ static void prepare(struct trial *trial, size_t thread_count, size_t lowest, con
 {
     struct error error = { "" };
     const size_t *shape = trial->input.npy.shape;
-    const struct vit_plan plan = { .batch = trial->batch,
-        .height = shape[2],
-        .width = shape[3],
-        .lowest = lowest,
-        .keep = keep };
+    const struct vit_plan plan = { trial->batch, shape[2], shape[3], lowest, keep };
     vit_pass_free(trial->pass);
     trial->pass = NULL;
-    if (trial->threads)
-        threads_free(trial->threads);
+    threads_free(trial->threads);
     ck_assert(threads_create(&trial->threads, thread_count, &error) == 0);
     ck_assert_msg(vit_prepare(&trial->vit, &trial->pass, &plan, trial->threads, &error) == 0,
         "%s: %s", trial->name, error.text);
@@ -110,7 +111,7 @@ static void pass_forward(struct trial *trial, const struct vit_outputs *outputs)
 {
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < trial->batch; b++)
-        inputs[b] = trial->input.data + b * (trial->input.npy.count / trial->batch);
+        inputs[b] = trial->input.data + b * picture_size(trial);
     vit_forward(&trial->vit, trial->pass, inputs, trial->batch, outputs);
 }
 
@@ -185,10 +186,20 @@ START_TEST(same_gradients)
 }
 END_TEST
 
-static void clear(float *const *rows, size_t count, size_t size)
+/* Two trials of a case: the whole, run, and another to ask in other ways. */
+static bool begin_both(struct trial *whole, struct trial *part, const char *name)
 {
-    for (size_t row = 0; row < count; row++)
-        memset(rows[row], 0, size * sizeof **rows);
+    if (!begin(whole, name, false))
+        return false;
+    ck_assert(begin(part, name, false));
+    run(whole);
+    return true;
+}
+
+static void finish_both(struct trial *whole, struct trial *part)
+{
+    finish(whole);
+    finish(part);
 }
 
 /* What was asked for is as in the whole, and nothing else was written. */
@@ -211,10 +222,11 @@ static void expect_part(
 /* Twice over the same buffers: what the first time left there must not matter. */
 static void try_part(const struct trial *whole, struct trial *part, const struct asked *asked)
 {
-    const size_t rows = layers_of(part) * part->batch;
     for (int time = 0; time < 2; time++) {
-        clear(part->attention_gradient, rows, part->attention_size);
-        clear(part->act_gradient, rows, part->act_size);
+        for (size_t row = 0; row < layers_of(part) * part->batch; row++) {
+            memset(part->attention_gradient[row], 0, part->attention_size * sizeof(float));
+            memset(part->act_gradient[row], 0, part->act_size * sizeof(float));
+        }
         forward(part);
         backward(part, &part->vit, asked);
         expect_part(whole, part, asked);
@@ -225,11 +237,9 @@ static void try_part(const struct trial *whole, struct trial *part, const struct
 START_TEST(same_bytes)
 {
     struct trial whole, part;
-    if (!begin(&whole, cases[_i], false))
+    if (!begin_both(&whole, &part, cases[_i]))
         return;
-    ck_assert(begin(&part, cases[_i], false));
     const size_t layers = layers_of(&whole);
-    run(&whole);
     for (size_t thread_count = 1; thread_count <= 2; thread_count++)
         for (size_t lowest = 0; lowest < layers; lowest++) {
             const struct asked parts[] = { { lowest, layers, true, true },
@@ -239,8 +249,7 @@ START_TEST(same_bytes)
             for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
                 try_part(&whole, &part, &parts[i]);
         }
-    finish(&whole);
-    finish(&part);
+    finish_both(&whole, &part);
 }
 END_TEST
 
@@ -248,10 +257,8 @@ END_TEST
 START_TEST(forward_alone)
 {
     struct trial whole, part;
-    if (!begin(&whole, cases[_i], false))
+    if (!begin_both(&whole, &part, cases[_i]))
         return;
-    ck_assert(begin(&part, cases[_i], false));
-    run(&whole);
     prepare(&part, 2, VIT_NO_GRADIENT, NULL);
     forward(&part);
     for (size_t row = 0; row < layers_of(&whole) * whole.batch; row++) {
@@ -262,37 +269,32 @@ START_TEST(forward_alone)
     for (size_t b = 0; b < whole.batch; b++)
         ck_assert_mem_eq(
             part.logits[b], whole.logits[b], whole.vit.model.classes * sizeof(float));
-    finish(&whole);
-    finish(&part);
+    finish_both(&whole, &part);
 }
 END_TEST
 
-/* Nobody need take the attention of layers that the pass keeps: none's, or every second one's.
- */
-START_TEST(kept_attention)
+/* Nobody need take the logits, nor the attention of layers that the pass keeps: all, or every
+ * second one. */
+START_TEST(outputs_not_taken)
 {
     struct trial whole, part;
-    if (!begin(&whole, cases[_i], false))
+    if (!begin_both(&whole, &part, cases[_i]))
         return;
-    ck_assert(begin(&part, cases[_i], false));
     const struct asked all = { 0, layers_of(&whole), true, true };
-    run(&whole);
     for (size_t step = 1; step <= 2; step++) {
         bool keep[MAX_ROWS] = { false };
-        float *taken[MAX_ROWS];
-        memcpy(taken, part.attention, layers_of(&part) * part.batch * sizeof *taken);
-        for (size_t layer = 0; layer < layers_of(&part); layer += step) {
-            keep[layer] = true;
-            for (size_t b = 0; b < part.batch; b++)
-                taken[layer * part.batch + b] = NULL;
+        float *taken[MAX_ROWS] = { NULL };
+        for (size_t layer = 0; layer < layers_of(&part); layer++) {
+            keep[layer] = layer % step == 0;
+            for (size_t row = layer * part.batch; row < (layer + 1) * part.batch; row++)
+                taken[row] = keep[layer] ? NULL : part.attention[row];
         }
         prepare(&part, 1, 0, keep);
         pass_forward(&part, &(struct vit_outputs){ .attention = taken });
         backward(&part, &part.vit, &all);
         expect_part(&whole, &part, &all);
     }
-    finish(&whole);
-    finish(&part);
+    finish_both(&whole, &part);
 }
 END_TEST
 
@@ -307,73 +309,60 @@ static double furthest(float *const *a, float *const *b, size_t rows, size_t siz
 /* The second picture alone, in buffers for two. */
 START_TEST(fewer_pictures)
 {
-    struct trial whole;
-    if (!begin(&whole, cases[_i], false))
+    struct trial whole, part;
+    if (!begin_both(&whole, &part, cases[_i]))
         return;
-    ck_assert_uint_eq(whole.batch, 2);
-    run(&whole);
-    const size_t layers = layers_of(&whole);
-    const float *input = whole.input.data + whole.input.npy.count / 2;
-    float **probabilities = make_rows(layers, whole.attention_size);
-    float **attention = make_rows(layers, whole.attention_size);
-    float **act = make_rows(layers, whole.act_size);
-    vit_forward(
-        &whole.vit, whole.pass, &input, 1, &(struct vit_outputs){ .attention = probabilities });
-    vit_backward(&whole.vit, whole.pass, 1, whole.seed + whole.vit.model.classes,
-        &(struct vit_gradients){ .attention = attention, .act = act });
-    for (size_t layer = 0; layer < layers; layer++) {
-        const size_t row = layer * 2 + 1;
-        const double a = furthest(
-            attention + layer, whole.attention_gradient + row, 1, whole.attention_size);
-        const double b = furthest(act + layer, whole.act_gradient + row, 1, whole.act_size);
+    const struct asked all = { 0, layers_of(&whole), true, true };
+    const size_t classes = whole.vit.model.classes;
+    prepare(&part, 1, 0, NULL);
+    part.batch = 1;
+    part.input.data += picture_size(&part);
+    memcpy(part.seed, part.seed + classes, classes * sizeof *part.seed);
+    forward(&part);
+    backward(&part, &part.vit, &all);
+    for (size_t layer = 0; layer < layers_of(&whole); layer++) {
+        const size_t row = layer * whole.batch + 1;
+        const double a = furthest(part.attention_gradient + layer,
+            whole.attention_gradient + row, 1, whole.attention_size);
+        const double b =
+            furthest(part.act_gradient + layer, whole.act_gradient + row, 1, whole.act_size);
         ck_assert_msg(a < 1e-5 && b < 1e-5, "%s layer %zu: %.2e %.2e", whole.name, layer, a, b);
     }
-    free_rows(probabilities, layers);
-    free_rows(attention, layers);
-    free_rows(act, layers);
-    finish(&whole);
+    part.batch = whole.batch;
+    finish_both(&whole, &part);
 }
 END_TEST
 
-static void add_rows(
-    float *const *sum, float factor, float *const *rows, size_t count, size_t size)
+/* y = 3 x - 2 y */
+static void combine(float *const *x, float *const *y, size_t rows, size_t size)
 {
-    for (size_t row = 0; row < count; row++)
+    for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < size; i++)
-            sum[row][i] += factor * rows[row][i];
+            y[row][i] = 3 * x[row][i] - 2 * y[row][i];
 }
 
-/* Any gradient of the logits, not one of them only: 3 of the target, -2 of the class behind. */
+/* Any gradient by the logits, not of one of them only: 3 of the target, -2 of the class behind
+ * it (or, behind the last, of the next picture's first). */
 START_TEST(all_logits)
 {
-    struct trial trial;
-    if (!begin(&trial, cases[_i], false))
+    struct trial whole, part;
+    if (!begin_both(&whole, &part, cases[_i]))
         return;
-    const size_t rows = layers_of(&trial) * trial.batch, classes = trial.vit.model.classes;
-    float **attention = make_rows(rows, trial.attention_size);
-    float **act = make_rows(rows, trial.act_size);
-    float *seed = calloc(trial.batch * classes, sizeof *seed);
-    for (int time = 0; time < 2; time++) {
-        const float factor = time == 0 ? 3 : -2;
-        run(&trial);
-        add_rows(attention, factor, trial.attention_gradient, rows, trial.attention_size);
-        add_rows(act, factor, trial.act_gradient, rows, trial.act_size);
-        add_rows(&seed, factor, &trial.seed, 1, trial.batch * classes);
-        for (size_t b = 0; b < trial.batch; b++) { /* the next class's turn */
-            float *of = trial.seed + b * classes, last = of[classes - 1];
-            memmove(of + 1, of, (classes - 1) * sizeof *of);
-            of[0] = last;
-        }
-    }
-    memcpy(trial.seed, seed, trial.batch * classes * sizeof *seed);
-    run(&trial);
-    const double a = furthest(trial.attention_gradient, attention, rows, trial.attention_size);
-    const double b = furthest(trial.act_gradient, act, rows, trial.act_size);
-    ck_assert_msg(a < 1e-4 && b < 1e-4, "%s: %.2e %.2e", trial.name, a, b);
-    free_rows(attention, rows);
-    free_rows(act, rows);
-    free(seed);
-    finish(&trial);
+    const size_t rows = layers_of(&whole) * whole.batch;
+    const size_t last = whole.batch * whole.vit.model.classes - 1;
+    memmove(part.seed + 1, part.seed, last * sizeof *part.seed);
+    part.seed[0] = whole.seed[last];
+    run(&part);
+    combine(&whole.seed, &part.seed, 1, last + 1);
+    combine(whole.attention_gradient, part.attention_gradient, rows, whole.attention_size);
+    combine(whole.act_gradient, part.act_gradient, rows, whole.act_size);
+    memcpy(whole.seed, part.seed, (last + 1) * sizeof *part.seed);
+    run(&whole);
+    const double a =
+        furthest(whole.attention_gradient, part.attention_gradient, rows, whole.attention_size);
+    const double b = furthest(whole.act_gradient, part.act_gradient, rows, whole.act_size);
+    ck_assert_msg(a < 1e-4 && b < 1e-4, "%s: %.2e %.2e", whole.name, a, b);
+    finish_both(&whole, &part);
 }
 END_TEST
 
@@ -390,25 +379,23 @@ static bool is_listed(const json_t *mutations, const char *mutation)
 /* What a backward pass alone can get wrong. False: not of this model. */
 static bool mutate_backward(struct vit *vit, const char *mutation, const json_t *listed)
 {
-    bool second, has;
-    struct vit_config *config = &vit->config;
+    bool second, normed = false;
     if (strcmp(mutation, "scale2") == 0) {
-        for (size_t l = 0; l < config->layers; l++)
+        for (size_t l = 0; l < vit->config.layers; l++)
             vit->blocks[l][SCALE2 - GLOBAL_SLOTS] = NULL;
         return is_listed(listed, "layerscale");
     }
     if (strcmp(mutation, "final_norm") == 0) {
-        has = config->final_norm;
-        config->final_norm = false;
-        return has;
-    }
-    if (strcmp(mutation, "fc_norm") == 0) {
-        has = vit->global[FC_NORM_WEIGHT];
+        normed = vit->config.final_norm;
+        vit->config.final_norm = false;
+    } else if (strcmp(mutation, "fc_norm") == 0) {
+        normed = vit->global[FC_NORM_WEIGHT];
         vit->global[FC_NORM_WEIGHT] = NULL;
-        return has;
+    } else {
+        return (strcmp(mutation, "act") == 0 || is_listed(listed, mutation))
+               && mutate(vit, mutation, &second);
     }
-    return (strcmp(mutation, "act") == 0 || is_listed(listed, mutation))
-           && mutate(vit, mutation, &second);
+    return normed;
 }
 
 START_TEST(mutations_show)
@@ -446,7 +433,7 @@ int main(void)
     tcase_add_loop_test(tests, same_gradients, 0, case_count);
     tcase_add_loop_test(tests, same_bytes, 0, case_count);
     tcase_add_loop_test(tests, forward_alone, 0, case_count);
-    tcase_add_loop_test(tests, kept_attention, 0, case_count);
+    tcase_add_loop_test(tests, outputs_not_taken, 0, case_count);
     tcase_add_loop_test(tests, fewer_pictures, 0, case_count);
     tcase_add_loop_test(tests, all_logits, 0, case_count);
     tcase_add_loop_test(tests, mutations_show, 0, case_count);
