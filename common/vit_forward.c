@@ -304,7 +304,8 @@ void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *cons
     }
     step.layer = vit->config.layers;
     copy_tokens(&step, outputs);
-    if (outputs->logits && vit->config.readout != READ_NONE)
+    const bool read = outputs->logits || pass->plan.lowest < vit->config.layers;
+    if (read && vit->config.readout != READ_NONE)
         head_forward(&step, outputs->logits);
 }
 

@@ -102,7 +102,7 @@ void head_forward(const struct step *step, float *const *logits)
     for (size_t k = 0; k < heads; k++) {
         const struct reading r = reading_of(step, k);
         read_forward(&r);
-        for (size_t b = 0; b < step->batch; b++)
+        for (size_t b = 0; b < step->batch && logits; b++)
             for (size_t c = 0; c < classes; c++)
                 logits[b][c] = (k ? logits[b][c] : 0) + r.share * r.logits[b * classes + c];
     }
