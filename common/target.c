@@ -63,9 +63,10 @@ static int find_class(
             "--grad %.100s: takes pred, true or an index: the class names of %s are not known "
             "(a labels.tsv beside it would tell)",
             text, model->name);
-    if (list_classes(model, text, is_part, list, sizeof list) > 0)
-        return fail(error, BAD_USAGE, "--grad %.100s: no class of %s has that name, but %s",
-            text, model->name, list);
+    if (*text && list_classes(model, text, is_part, list, sizeof list) > 0)
+        return fail(error, BAD_USAGE,
+            "--grad %.100s: no class of %s has that name; near it: %s", text, model->name,
+            list);
     return fail(error, BAD_USAGE,
         "--grad %.100s: takes pred, true, an index or a class name: %s has no such class", text,
         model->name);
@@ -116,7 +117,7 @@ int target_of_sample(const struct target *target, const struct model *model,
     if (found < 0)
         return found;
     if (found == 0)
-        return fail(error, BAD_SAMPLE,
+        return fail(error, BAD_USAGE,
             "has no cls, so --grad true has no class: see preprocess --labels");
     if (*wanted < 0 || *wanted >= (int64_t)model->classes)
         return fail(error, BAD_SAMPLE, "cls is %lld, %s has %zu classes", (long long)*wanted,

@@ -134,13 +134,15 @@ static void read_backward(const struct reading *r, const float *logit_gradients,
     const size_t batch = r->batch, width = r->pooled_in, classes = vit->model.classes;
     float *features = pass->head_gradients, *normed = features + pass->plan.batch * r->in;
     float *pooled = normed + pass->plan.batch * width;
-    gemm(batch, r->in, classes, r->share, rows_of(logit_gradients, classes),
-        rows_of(vit->global[r->slot], r->in), 0, features, r->in);
+    gemm_all(pass->threads, batch, r->in, classes, rows_of(logit_gradients, classes),
+        rows_of(vit->global[r->slot], r->in), features, r->in, NULL, NULL);
+    for (size_t i = 0; i < batch * r->in; i++)
+        features[i] *= r->share;
     if (vit->global[PRE_LOGITS_WEIGHT]) {
         for (size_t i = 0; i < batch * r->in; i++)
             features[i] *= 1 - r->features[i] * r->features[i];
-        gemm(batch, width, r->in, 1, rows_of(features, r->in),
-            rows_of(vit->global[PRE_LOGITS_WEIGHT], width), 0, normed, width);
+        gemm_all(pass->threads, batch, width, r->in, rows_of(features, r->in),
+            rows_of(vit->global[PRE_LOGITS_WEIGHT], width), normed, width, NULL, NULL);
     } else {
         memcpy(normed, features, batch * width * sizeof *normed);
     }

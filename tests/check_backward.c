@@ -174,7 +174,8 @@ START_TEST(activation_far_out)
     float dx[COUNT(x)] = { 1, 1, 1, 1, 1, 1 };
     activation_backward(dx, x, (enum activation)_i, 1, COUNT(x), COUNT(x));
     for (size_t i = 0; i < 4; i++)
-        ck_assert_msg(fabsf(dx[i] - (i % 2 ? 0.0f : 1.0f)) < 1e-20f, "%g: %g", (double)x[i], (double)dx[i]);
+        ck_assert_msg(fabsf(dx[i] - (i % 2 ? 0.0f : 1.0f)) < 1e-20f, "%g: %g", (double)x[i],
+            (double)dx[i]);
     ck_assert(dx[4] == (_i == RELU ? 0.0f : 0.5f));
     ck_assert(_i == RELU || isnan(dx[5]));
 }
