@@ -40,7 +40,8 @@ SUITES = classes conv damage drawing families figure gemm input io kernels key k
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
 TESTS = $(SUITES:%=$(BUILD)/tests/check_%)
-BENCH = $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products $(BUILD)/tests/bench_run
+BENCH = $(BUILD)/tests/bench_conv $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products \
+	$(BUILD)/tests/bench_run
 PAGES = $(wildcard man/*.[157])
 MODELS = $(wildcard pipelines/models/*/*)
 
@@ -68,8 +69,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
-$(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+$(BUILD)/common/conv.o $(BUILD)/common/kernels.o $(BUILD)/common/pool.o \
+$(BUILD)/common/resample.o $(BUILD)/common/view.o $(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.
 $(BUILD)/libsaccade.a: $(OBJECTS) Makefile
