@@ -68,7 +68,7 @@ static void tile(void *argument, size_t i, size_t worker)
         t->finish(t->argument, row, rows, column, columns);
 }
 
-static size_t share(size_t size, size_t parts, size_t multiple)
+size_t gemm_share(size_t size, size_t parts, size_t multiple)
 {
     const size_t part = (size + parts - 1) / parts;
     return (part + multiple - 1) / multiple * multiple;
@@ -85,9 +85,9 @@ void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matr
 {
     struct tiles t = { m, n, k, m, n, 1, a, b, c, c_stride, finish, argument };
     const size_t parts = n < 1536 ? 2 : 4;
-    t.columns = share(n, m < 512 ? 2 * parts : parts, 96);
+    t.columns = gemm_share(n, m < 512 ? 2 * parts : parts, 96);
     if (m >= 512)
-        t.rows = share(m, m < 1576 ? 2 : m / 788, 96);
+        t.rows = gemm_share(m, m < 1576 ? 2 : m / 788, 96);
     t.across = (n + t.columns - 1) / t.columns;
     threads_run(threads, t.across * ((m + t.rows - 1) / t.rows), tile, &t);
 }

@@ -235,6 +235,13 @@ KERNEL void residual_forward(float *y, const float *x, const float *bias, const 
     }
 }
 
+KERNEL void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, dy += stride, y += stride)
+        for (size_t i = 0; i < columns; i++)
+            dy[i] = y[i] <= 0 ? 0 : dy[i];
+}
+
 KERNEL void mean_forward(float *y, const float *x, size_t n, size_t dim)
 {
     memset(y, 0, dim * sizeof *y);

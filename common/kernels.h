@@ -35,6 +35,9 @@ void gated_forward(float *y, const float *x, const float *gate, enum activation 
 void residual_forward(float *y, const float *x, const float *bias, const float *scale,
     size_t rows, size_t columns, size_t stride);
 
+/* dy = 0 where y, the output of a ReLU, is at most 0: then d / d its input; the same stride. */
+void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride);
+
 /* y[dim] = mean over n rows of x. */
 void mean_forward(float *y, const float *x, size_t n, size_t dim);
 
