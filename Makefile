@@ -30,7 +30,8 @@ FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth
 	tar tensors tiff tiff_client tiff_write webp zip
 COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
-	maptitle model model_about model_rule option positions progress pump resample shards sheet sources stage threads \
+	maptitle model model_about model_rule option positions progress pump resample resnet_config resnet_load \
+	resnet_names resnet_places resnet_rule shards sheet sources stage threads \
 	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
 SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
 	maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
