@@ -333,6 +333,7 @@ static void note_blocks(struct inference *in)
         basic == 0                     ? "bottleneck"
         : basic == resnet->block_count ? "basic"
                                        : "basic and bottleneck");
+    model_note(in->model, "dim", "shapes of weights", "%zu", resnet->features);
     model_note(in->model, "groups", "shapes of weights", "%zu", groups);
     model_note(in->model, "shortcut",
         shortcut == SHORTCUT_PAD ? "channels grow without a projection" : "names of tensors",
@@ -386,7 +387,6 @@ static int infer_head(struct inference *in)
     snprintf(shape, sizeof shape, "[%zu]", in->model->classes);
     status =
         check_floats(in, bias, shape, bias->rank == 1 && bias->shape[0] == in->model->classes);
-    model_note(in->model, "dim", weight->name, "%zu", features);
     model_note(in->model, "classes", weight->name, "%zu", in->model->classes);
     return status;
 }

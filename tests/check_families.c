@@ -6,14 +6,8 @@
  */
 #include "common/gemm.h"
 #include "common/vit.h"
-#include "formats/io.h"
-#include "formats/npy.h"
+#include "tests/reference.h"
 
-#include <check.h>
-#include <dirent.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROOT "tests/data/vit"
@@ -21,42 +15,6 @@ enum { MAX_CASES = 80, MAX_BATCH = 4 };
 
 static char cases[MAX_CASES][64];
 static int case_count;
-
-struct array {
-    unsigned char *bytes;
-    struct npy npy;
-    const float *data;
-    struct scratch scratch;
-};
-
-static bool load(struct array *array, const char *name, const char *file)
-{
-    char path[256];
-    size_t size;
-    struct error error;
-    *array = (struct array){ 0 };
-    snprintf(path, sizeof path, ROOT "/%s/%s", name, file);
-    if (file_read(path, 1 << 24, &array->bytes, &size, &error) < 0)
-        return false;
-    ck_assert_msg(npy_parse(array->bytes, size, &array->npy, &error) == 0, "%s", error.text);
-    ck_assert(npy_floats(&array->npy, &array->data, &array->scratch, &error) == 0);
-    return true;
-}
-
-static void unload(struct array *array)
-{
-    free(array->bytes);
-    free(array->scratch.bytes);
-}
-
-static json_t *about(const char *name)
-{
-    char path[256];
-    snprintf(path, sizeof path, ROOT "/%s/case.json", name);
-    json_t *json = json_load_file(path, 0, NULL);
-    ck_assert_ptr_nonnull(json);
-    return json;
-}
 
 static void open_case(struct vit *vit, const char *name, const json_t *json)
 {
@@ -77,17 +35,6 @@ struct differences {
     double attention, tokens, logits; /* absolute; relative to the largest; likewise */
 };
 
-static double difference(const float *a, const float *b, size_t count, bool relative)
-{
-    double most = 0, scale = 0;
-    for (size_t i = 0; i < count; i++) {
-        const double d = fabs((double)a[i] - (double)b[i]);
-        most = !(d <= most) ? d : most; /* NaN counts */
-        scale = fmax(scale, fabs((double)b[i]));
-    }
-    return relative ? most / scale : most;
-}
-
 static void compare(const char *name, const char *kind, size_t layers, size_t batch,
     float *const *ours, bool relative, double *most)
 {
@@ -98,7 +45,7 @@ static void compare(const char *name, const char *kind, size_t layers, size_t ba
             snprintf(file, sizeof file, "%s.npy", kind);
         else
             snprintf(file, sizeof file, "%s.%02zu.npy", kind, layer);
-        if (!load(&array, name, file))
+        if (!load(&array, ROOT, name, file))
             continue;
         const size_t each = array.npy.count / batch;
         for (size_t b = 0; b < batch; b++)
@@ -132,7 +79,7 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     struct threads *threads;
     struct vit_pass *pass = NULL;
     const struct vit_config *config = &vit->config;
-    if (!load(&input, name, second ? "input2.npy" : "input.npy"))
+    if (!load(&input, ROOT, name, second ? "input2.npy" : "input.npy"))
         return false;
     const size_t batch = input.npy.shape[0], h = input.npy.shape[2], w = input.npy.shape[3];
     const size_t t = config->prefix + h / config->patch_rows * (w / config->patch_columns);
@@ -166,7 +113,7 @@ START_TEST(same_numbers)
 {
     const char *name = cases[_i];
     struct vit vit;
-    json_t *json = about(name);
+    json_t *json = load_case(ROOT, name);
     open_case(&vit, name, json);
     for (int second = 0; second < 2; second++) {
         struct differences found;
@@ -187,9 +134,9 @@ START_TEST(same_head)
     const char *name = cases[_i];
     struct vit vit;
     struct array array;
-    json_t *json = about(name);
+    json_t *json = load_case(ROOT, name);
     open_case(&vit, name, json);
-    const bool has = load(&array, name, "logits.npy");
+    const bool has = load(&array, ROOT, name, "logits.npy");
     const json_t *config = json_object_get(json, "config");
     const char *readout = json_string_value(json_object_get(config, "readout"));
     const bool pooled =
@@ -297,7 +244,7 @@ static bool mutate(struct vit *vit, const char *mutation, bool *second)
 START_TEST(mutations_show)
 {
     const char *name = cases[_i];
-    json_t *json = about(name), *mutation;
+    json_t *json = load_case(ROOT, name), *mutation;
     size_t m;
     json_array_foreach(json_object_get(json, "mutations"), m, mutation) {
         struct vit vit;
@@ -316,28 +263,10 @@ START_TEST(mutations_show)
 }
 END_TEST
 
-static void list_cases(void)
-{
-    struct dirent **entries;
-    const int count = scandir(ROOT, &entries, NULL, alphasort);
-    for (int i = 0; i < count; i++) {
-        char path[300];
-        snprintf(path, sizeof path, ROOT "/%s/case.json", entries[i]->d_name);
-        FILE *file = fopen(path, "re");
-        if (file && case_count < MAX_CASES) {
-            snprintf(cases[case_count++], sizeof cases[0], "%.60s", entries[i]->d_name);
-            fclose(file);
-        }
-        free(entries[i]);
-    }
-    if (count >= 0)
-        free(entries);
-}
-
 int main(void)
 {
     gemm_start();
-    list_cases();
+    case_count = list_cases(ROOT, cases, MAX_CASES);
     Suite *suite = suite_create("families");
     TCase *tests = tcase_create("families");
     tcase_set_timeout(tests, 60);
