@@ -26,6 +26,8 @@ static const struct {
                   clip_std } },
     { "CLIP*", { RULE_PREPROCESSOR, FIT_CROP, VIEW_HUGGINGFACE, FILTER_BICUBIC, 1.0, clip_mean,
                    clip_std } },
+    { "ConvNext*", { RULE_PREPROCESSOR, FIT_CROP, VIEW_HUGGINGFACE, FILTER_BICUBIC, 0.875,
+                       half_of_range, half_of_range } },
     { "Siglip*", { RULE_PREPROCESSOR, FIT_SQUASH, VIEW_HUGGINGFACE, FILTER_BICUBIC, 0,
                      half_of_range, half_of_range } },
 };
@@ -78,7 +80,8 @@ static void set_size(struct input_model *input, uint32_t width, uint32_t height)
     input->rule.resize_height = (uint32_t)(timm ? floor(h) : rint(h));
 }
 
-/* timm's pretrained_cfg, or the top of an older config.json. */
+/* timm's pretrained_cfg, or the top of an older config.json. What it leaves out is as the
+ * family has it. */
 static int take_timm(struct input_model *input, const json_t *cfg, struct error *error)
 {
     struct view_rule *rule = &input->rule;
@@ -93,8 +96,9 @@ static int take_timm(struct input_model *input, const json_t *cfg, struct error 
                                                       : FIT_CROP;
     if (crop > 0.01 && crop <= 1)
         input->crop = crop;
-    input->rule_known = get_three(json_object_get(cfg, "mean"), rule->mean)
-                        && get_three(json_object_get(cfg, "std"), rule->std);
+    const bool mean = get_three(json_object_get(cfg, "mean"), rule->mean);
+    const bool std = get_three(json_object_get(cfg, "std"), rule->std);
+    input->rule_known |= mean && std;
     return 0;
 }
 
@@ -180,6 +184,31 @@ static int take_sizes(struct input_model *input, const json_t *json, struct erro
     return 0;
 }
 
+/* ConvNextImageProcessor, the ResNets' as well: below 384 pixels the shorter side becomes
+ * shortest_edge / crop_pct and the middle is cut out, from there on all is squashed. */
+static int take_convnext_sizes(
+    struct input_model *input, const json_t *json, struct error *error)
+{
+    struct view_rule *rule = &input->rule;
+    const json_t *size = json_object_get(json, "size");
+    const json_t *edge = json_is_object(size) ? json_object_get(size, "shortest_edge") : size;
+    const json_t *said = json_object_get(json, "crop_pct");
+    const double crop = json_is_number(said) ? json_number_value(said) : 224.0 / 256;
+    uint32_t side = 384;
+    if (is_said(json, "size") && !get_side(edge, &side))
+        return not_understood("size", error);
+    if ((is_said(json, "crop_pct") && !json_is_number(said)) || !(crop > 0.01 && crop <= 1))
+        return not_understood("crop_pct", error);
+    if (is_off(json, "do_resize") || json_is_true(json_object_get(json, "do_center_crop")))
+        return not_understood(
+            is_off(json, "do_resize") ? "do_resize" : "do_center_crop", error);
+    rule->fit = side < 384 ? FIT_CROP : FIT_SQUASH;
+    rule->width = rule->height = side;
+    rule->resize_width = rule->resize_height = side < 384 ? (uint32_t)(side / crop) : side;
+    input->crop = (double)side / rule->resize_width;
+    return 0;
+}
+
 static int take_preprocessor(struct input_model *input, const json_t *json, struct error *error)
 {
     struct view_rule *rule = &input->rule;
@@ -203,7 +232,10 @@ static int take_preprocessor(struct input_model *input, const json_t *json, stru
         return fail(
             error, BAD_USAGE, "preprocessor: do_rescale other than by 1/255 is not supported");
     const int status = take_filter(rule, json, error);
-    return status < 0 ? status : take_sizes(input, json, error);
+    if (status < 0)
+        return status;
+    return type && fnmatch("ConvNext*", type, 0) == 0 ? take_convnext_sizes(input, json, error)
+                                                      : take_sizes(input, json, error);
 }
 
 static void note_rule(struct model *model, const char *why)
