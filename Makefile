@@ -24,7 +24,7 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
 	libarchive-tools
 
-STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
+STAGES = preprocess vitfwd resnetfwd attnsplit rollout overlay topk tensorls tensorcat
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
