@@ -30,11 +30,11 @@ FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth
 	tar tensors tiff tiff_client tiff_write webp zip
 COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
-	maptitle model option positions progress pump resample rollout shards sheet sources stage threads \
-	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
+	maptitle model option positions progress pump resample rollout shards sheet sources stage \
+	threads upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
 SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
 	maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
-	resample safetensors sample shards sheet stream tar threads view vit write
+	resample rollout safetensors sample shards sheet stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
@@ -67,8 +67,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
-$(BUILD)/common/upsample.o $(BUILD)/common/rollout.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/rollout.o \
+$(BUILD)/common/upsample.o $(BUILD)/common/view.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.
 $(BUILD)/libsaccade.a: $(OBJECTS) Makefile

@@ -211,7 +211,7 @@ int attention_check_gradient(const struct sample *sample, const struct attention
     if (there == 0)
         return fail(error, BAD_USAGE, "-M %s needs attngrad: run vitfwd with --grad", method);
     return fail(error, BAD_USAGE,
-        "has no attngrad.%02zu: -M %s needs that of every layer from %zu to %zu: run vitfwd "
-        "with --grad, without -l",
-        lacking, method, first, last);
+        "has no attngrad.%02zu: -M %s needs it from layer %zu on: run vitfwd with --grad, "
+        "without -l",
+        lacking, method, first);
 }

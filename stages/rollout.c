@@ -215,13 +215,12 @@ static void step(struct state *state, const struct attention *attention, size_t 
         (struct matrix){ a, t, 1 }, keep, state->to.bytes, t);
 }
 
-static int fail_zero(size_t first, const struct attention *attention, struct error *error)
+static int fail_zero(size_t first, struct error *error)
 {
     return fail(error, BAD_SAMPLE,
-        "attngrad is zero everywhere in layers %zu to %zu: no attention there moves the "
-        "class's logit: run vitfwd with --grad of another class%s",
-        first, attention->model_layers - 1,
-        options.start > 0 ? ", or say a lower --start" : "");
+        "attngrad is zero everywhere from layer %zu on: no attention there moves the class's "
+        "logit: run vitfwd with --grad of another class%s",
+        first, options.start > 0 ? ", or say a lower --start" : "");
 }
 
 /* The queries' rows of the product of layers, from the top down; they end in state->from. */
@@ -242,7 +241,7 @@ static int roll(struct state *state, const struct sample *sample,
         state->from = state->to;
         state->to = swapped;
     }
-    return zero ? fail_zero(options.start, attention, error) : 0;
+    return zero ? fail_zero(options.start, error) : 0;
 }
 
 /* attn-gradcam's rows, in state->from, behind the prefix as those of the others. */
@@ -265,7 +264,7 @@ static int weigh_last(struct state *state, const struct sample *sample,
     if (zero == 0 || (together && zero < count))
         return 0;
     if (rollout_is_zero(layer.gradient, layer.heads * t * t))
-        return fail_zero(last, attention, error);
+        return fail_zero(last, error);
     return fail(error, BAD_SAMPLE,
         "attngrad.%02zu is zero for the query %s: in the last layer only what the head reads "
         "has a gradient: leave out -q, or take -M chefer",
