@@ -32,13 +32,13 @@ COMMON = attention canvas classes colormap conv families figure figure_bar figur
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels \
 	map maptitle model model_about model_rule modelstage option pool positions progress \
 	pump resample resnet_backward resnet_config resnet_forward resnet_load resnet_names \
-	resnet_places resnet_prepare resnet_rule shards sheet sources stage target threads \
-	upsample view vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule \
-	vit_traits walk
+	resnet_places resnet_prepare resnet_rule rollout shards sheet sources stage target \
+	threads upsample view vit_backward vit_config vit_forward vit_head vit_load vit_pass \
+	vit_rule vit_traits walk
 SUITES = backward classes conv damage drawing families figure gemm gradients input io \
 	kernels key keylist layout map maps memory model model_torch npy option pax pictures \
-	pictures_hostile pth pth_hostile resample resnet resnet_pass safetensors sample shards sheet \
-	stream tar threads view vit write
+	pictures_hostile pth pth_hostile resample resnet resnet_pass rollout safetensors sample \
+	shards sheet stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

@@ -44,6 +44,9 @@ static const char *method_words(const char *method)
     static const char *const words[][2] = {
         { "abnar", "attention rollout" },
         { "vit-explain", "attention rollout as by vit-explain" },
+        { "grad-rollout", "gradient rollout" },
+        { "chefer", "Chefer et al." },
+        { "attn-gradcam", "Grad-CAM of attention" },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(method, words[i][0]) == 0)
