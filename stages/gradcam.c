@@ -117,17 +117,15 @@ static bool place_of(const struct member *member, char place[MAX_PLACE + 1])
     return place_is_legal(place);
 }
 
-/* " (there are layer3, layer4)", or nothing where there are none. */
+/* ", only layer3, layer4", or nothing where there are none. */
 static void list_places(const struct sample *sample, char *text, size_t size)
 {
     char place[MAX_PLACE + 1];
     size_t n = 0;
     *text = '\0';
-    for (size_t i = 0; i < sample->count && n + MAX_PLACE + 16 < size; i++)
+    for (size_t i = 0; i < sample->count && n + MAX_PLACE + 8 < size; i++)
         if (place_of(&sample->members[i], place))
-            n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : " (there are ", place);
-    if (n > 0)
-        snprintf(text + n, size - n, ")");
+            n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : ", only ", place);
 }
 
 /* wanted: of --at, or NULL where any would do. */
@@ -174,11 +172,12 @@ static int check_gradient(
         if (grad->data[i] != 0)
             return 0;
     return fail(error, BAD_SAMPLE,
-        "actgrad.%s is zero everywhere: the class's logit doesn't depend on %s, as on the "
-        "patches "
-        "behind a ViT's last block, where only the class token is read: run vitfwd --act -1 "
-        "--grad pred or resnetfwd --at layer4 for another place, or say -M eigencam",
-        place, place);
+        "actgrad.%s is zero everywhere: the class's logit doesn't depend on it, as behind a "
+        "ViT's "
+        "last block, where only the class token is read: take a place before (vitfwd --grad "
+        "pred "
+        "--act -1, resnetfwd --at layer4), or -M eigencam",
+        place);
 }
 
 /* What is there of the place, checked, with room for the sums. */
