@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#define LEAST (DBL_MIN / DBL_EPSILON) /* of a pivot, so that dividing by it stays finite */
+
 enum { SUMS = 8, ROWS = 4, ITERATIONS = 3 };
 
 size_t eigen_room(size_t n)
 {
-    return 8 * n;
+    return 4 * n;
 }
 
 static double dot(const double *restrict x, const double *restrict y, size_t n)
@@ -109,16 +111,23 @@ static void tridiagonalise(
     diagonal[n - 1] = a[n * n - 1];
 }
 
-/* Whether all eigenvalues are below x (a Sturm count). */
-static bool all_below(const double *diagonal, const double *beside, size_t n, double x)
+/* The pivots of the tridiagonal matrix less x I as L D L'; whether all are negative, and so all
+ * eigenvalues below x (Sturm). */
+static bool all_below(
+    const double *diagonal, const double *beside, size_t n, double x, double *pivots)
 {
-    double q = diagonal[0] - x;
-    for (size_t i = 1; i < n && q < 0; i++)
-        q = diagonal[i] - x - beside[i - 1] * beside[i - 1] / q;
-    return q < 0;
+    pivots[0] = diagonal[0] - x;
+    for (size_t i = 1; i < n && pivots[i - 1] < 0; i++)
+        pivots[i] = diagonal[i] - x - beside[i - 1] * beside[i - 1] / pivots[i - 1];
+    for (size_t i = 0; i < n; i++)
+        if (!(pivots[i] < 0))
+            return false;
+    return true;
 }
 
-static double largest_value(const double *diagonal, const double *beside, size_t n)
+/* Bisection. The pivots that are left behind are those of the value, all negative. */
+static double largest_value(
+    const double *diagonal, const double *beside, size_t n, double *pivots)
 {
     double low = diagonal[0], high = diagonal[0];
     for (size_t i = 0; i < n; i++) {
@@ -127,63 +136,29 @@ static double largest_value(const double *diagonal, const double *beside, size_t
         low = fmax(low, diagonal[i]);
         high = fmax(high, diagonal[i] + reach);
     }
-    high += DBL_EPSILON * fabs(high) + DBL_MIN;
+    high += (double)n * DBL_EPSILON * fmax(fabs(high), fabs(low)) + LEAST;
     for (;;) {
         const double middle = low + (high - low) / 2;
-        if (!(middle > low && middle < high))
-            return high;
-        if (all_below(diagonal, beside, n, middle))
+        if (!(middle > low && middle < high && high - low > LEAST))
+            break;
+        if (all_below(diagonal, beside, n, middle, pivots))
             high = middle;
         else
             low = middle;
     }
+    all_below(diagonal, beside, n, high, pivots);
+    return high;
 }
 
-/* The tridiagonal matrix less value I, as L U with rows exchanged where the one below has the
- * larger pivot. U: up[n] and two diagonals above it. */
-struct factors {
-    double *up, *up1, *up2, *below; /* below: what a row is multiplied by to clear the next */
-    bool *swapped;
-};
-
-static void factor(const struct factors *f, const double *diagonal, const double *beside,
-    size_t n, double value, double least)
+/* x = the inverse of the matrix less the value, of x. No exchange of rows is needed: it is
+ * negative definite. */
+static void solve(const double *beside, const double *pivots, size_t n, double *x)
 {
-    f->up[0] = diagonal[0] - value;
-    f->up1[0] = n > 1 ? beside[0] : 0;
-    for (size_t i = 0; i + 1 < n; i++) {
-        const double under = beside[i], next = diagonal[i + 1] - value;
-        const double next1 = i + 2 < n ? beside[i + 1] : 0;
-        f->swapped[i] = fabs(under) > fabs(f->up[i]);
-        f->up2[i] = f->swapped[i] ? next1 : 0;
-        if (f->swapped[i]) {
-            f->below[i] = f->up[i] / under;
-            f->up[i + 1] = f->up1[i] - f->below[i] * next;
-            f->up1[i + 1] = -f->below[i] * next1;
-            f->up[i] = under;
-            f->up1[i] = next;
-        } else {
-            f->up[i] = fabs(f->up[i]) < least ? least : f->up[i];
-            f->below[i] = under / f->up[i];
-            f->up[i + 1] = next - f->below[i] * f->up1[i];
-            f->up1[i + 1] = next1;
-        }
-    }
-    f->up[n - 1] = fabs(f->up[n - 1]) < least ? least : f->up[n - 1];
-}
-
-static void solve(const struct factors *f, size_t n, double *x)
-{
-    for (size_t i = 0; i + 1 < n; i++) {
-        const double here = f->swapped[i] ? x[i + 1] : x[i];
-        x[i + 1] = (f->swapped[i] ? x[i] : x[i + 1]) - f->below[i] * here;
-        x[i] = here;
-    }
-    for (size_t i = n; i-- > 0;) {
-        const double above =
-            (i + 1 < n ? f->up1[i] * x[i + 1] : 0) + (i + 2 < n ? f->up2[i] * x[i + 2] : 0);
-        x[i] = (x[i] - above) / f->up[i];
-    }
+    for (size_t i = 1; i < n; i++)
+        x[i] -= beside[i - 1] / pivots[i - 1] * x[i - 1];
+    x[n - 1] /= pivots[n - 1];
+    for (size_t i = n - 1; i-- > 0;)
+        x[i] = (x[i] - beside[i] * x[i + 1]) / pivots[i];
 }
 
 static void normalise(double *x, size_t n)
@@ -199,7 +174,7 @@ static void normalise(double *x, size_t n)
 }
 
 /* Inverse iteration, from a start that is in no special position. */
-static void tridiagonal_vector(const struct factors *f, size_t n, double *x)
+static void tridiagonal_vector(const double *beside, const double *pivots, size_t n, double *x)
 {
     uint32_t state = 1;
     for (size_t i = 0; i < n; i++) {
@@ -207,26 +182,17 @@ static void tridiagonal_vector(const struct factors *f, size_t n, double *x)
         x[i] = 0.5 + (double)state / 4294967296.0;
     }
     for (int i = 0; i < ITERATIONS; i++) {
-        solve(f, n, x);
+        solve(beside, pivots, n, x);
         normalise(x, n);
     }
 }
 
 double eigen_largest(double *a, size_t n, double *vector, double *room)
 {
-    double *diagonal = room, *beside = room + n, *beta = room + 2 * n;
-    const struct factors factors = { .up = room + 3 * n,
-        .up1 = room + 4 * n,
-        .up2 = room + 5 * n,
-        .below = room + 6 * n,
-        .swapped = (bool *)(void *)(room + 7 * n) };
-    double norm = DBL_MIN / DBL_EPSILON;
+    double *diagonal = room, *beside = room + n, *beta = beside + n, *pivots = beta + n;
     tridiagonalise(a, n, diagonal, beside, beta, vector);
-    for (size_t i = 0; i < n; i++)
-        norm = fmax(norm, fmax(fabs(diagonal[i]), i + 1 < n ? fabs(beside[i]) : 0));
-    const double value = largest_value(diagonal, beside, n);
-    factor(&factors, diagonal, beside, n, value, DBL_EPSILON * norm);
-    tridiagonal_vector(&factors, n, vector);
+    const double value = largest_value(diagonal, beside, n, pivots);
+    tridiagonal_vector(beside, pivots, n, vector);
     for (size_t k = n - 1; k-- > 0;) {
         const double *v = a + k * n + k + 1;
         add_scaled(vector + k + 1, v, -beta[k] * dot(v, vector + k + 1, n - k - 1), n - k - 1);

@@ -208,21 +208,26 @@ gradcam: vit: has no act.NAME: run resnetfwd, or vitfwd with --grad and --act, a
 # What is missing or broken in a later sample makes that one bad. NaN passes on.
 
 $ mkdir x; tar xf relu.tar -C x; cd x; rm -r __stream__
-> for k in whole bare flat shape rank empty cut nan inf bad_grad; do for m in act actgrad; do cp relu.$m.layer4.npy $k.$m.layer4.npy; done; done
+> for k in whole bare flat shape rows columns rank empty cut nan inf; do for m in act actgrad; do cp relu.$m.layer4.npy $k.$m.layer4.npy; done; done
 > rm bare.actgrad.layer4.npy; { head -c 128 relu.act.layer4.npy; head -c 4704 /dev/zero; } >flat.actgrad.layer4.npy
-> sed -i 's/(24, 7, 7)/(7, 24, 7)/' shape.actgrad.layer4.npy; sed -i 's/(24, 7, 7)/(168, 7)  /' rank.act.layer4.npy
+> { head -c 128 relu.act.layer4.npy | sed 's/(24, 7, 7)/(12, 7, 7)/'; head -c 2352 /dev/zero; } >shape.actgrad.layer4.npy
+> { head -c 128 relu.act.layer4.npy | sed 's/(24, 7, 7)/(24, 6, 7)/'; head -c 4032 /dev/zero; } >rows.actgrad.layer4.npy
+> { head -c 128 relu.act.layer4.npy | sed 's/(24, 7, 7)/(24, 7, 6)/'; head -c 4032 /dev/zero; } >columns.actgrad.layer4.npy
+> sed -i 's/(24, 7, 7)/(168, 7)  /' rank.act.layer4.npy
 > { head -c 128 relu.act.layer4.npy | sed 's/(24, 7, 7)/(24, 0, 7)/'; } >empty.act.layer4.npy; cp empty.act.layer4.npy empty.actgrad.layer4.npy
 > head -c 1000 relu.actgrad.layer4.npy >cut.actgrad.layer4.npy
 > printf '\0\0\300\177' | dd of=nan.act.layer4.npy bs=1 seek=132 conv=notrunc status=none
 > printf '\0\0\200\177' | dd of=inf.act.layer4.npy bs=1 seek=132 conv=notrunc status=none
-> tar cf ../later.tar whole.* bare.* flat.* shape.* rank.* empty.* cut.* nan.* inf.*; cd ..; gradcam later.tar >bad.tar
+> tar cf ../later.tar whole.* bare.* flat.* shape.* rows.* columns.* rank.* empty.* cut.* nan.* inf.*; cd ..; gradcam later.tar >bad.tar
 gradcam: bare: has no actgrad.layer4, which -M gradcam needs: run resnetfwd or vitfwd with -g, or say -M eigencam
 gradcam: flat: actgrad.layer4 is zero everywhere: the class's logit doesn't depend on it, as behind a ViT's last block, where only the class token is read: take a place before (vitfwd --grad pred --act -1, resnetfwd --at layer4), or -M eigencam
-gradcam: shape: actgrad.layer4 is [7,24,7], act.layer4 [24,7,7]: are they of different models?
+gradcam: shape: actgrad.layer4 is [12,7,7], act.layer4 [24,7,7]: are they of different models?
+gradcam: rows: actgrad.layer4 is [24,6,7], act.layer4 [24,7,7]: are they of different models?
+gradcam: columns: actgrad.layer4 is [24,7,6], act.layer4 [24,7,7]: are they of different models?
 gradcam: rank: act.layer4.npy is f4[168,7], not of 3 dimensions
 gradcam: empty: act.layer4.npy is [24,0,7]: takes [channels,rows,columns], none 0, of at most 1048576 positions
 gradcam: cut: actgrad.layer4.npy: npy: has 872 bytes of data, its shape needs 4704
-gradcam: 9 samples, 6 bad
+gradcam: 11 samples, 8 bad
 [exit 1]
 $ tensorls bad.tar 2>/dev/null | cut -f 1,2,4- | grep -e map -e bad
 whole	map.gradcam.npy	[7,7]	0	0.000297221	0.00167541
@@ -230,6 +235,8 @@ whole	map.gradcam.json	155
 bare	__bad__	128			
 flat	__bad__	259			
 shape	__bad__	108			
+rows	__bad__	108			
+columns	__bad__	108			
 rank	__bad__	78			
 empty	__bad__	125			
 cut	__bad__	98			
@@ -246,6 +253,10 @@ flat	map.eigencam.npy	[7,7]	0	1.07716	9.84739
 flat	map.eigencam.json	156			
 shape	map.eigencam.npy	[7,7]	0	1.07716	9.84739
 shape	map.eigencam.json	156			
+rows	map.eigencam.npy	[7,7]	0	1.07716	9.84739
+rows	map.eigencam.json	156			
+columns	map.eigencam.npy	[7,7]	0	1.07716	9.84739
+columns	map.eigencam.json	156			
 rank	__bad__	78			
 empty	__bad__	125			
 cut	map.eigencam.npy	[7,7]	0	1.07716	9.84739
