@@ -67,8 +67,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
-$(BUILD)/common/upsample.o $(BUILD)/common/eigen.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+$(BUILD)/common/eigen.o $(BUILD)/common/kernels.o $(BUILD)/common/resample.o \
+$(BUILD)/common/upsample.o $(BUILD)/common/view.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.
 $(BUILD)/libsaccade.a: $(OBJECTS) Makefile

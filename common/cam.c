@@ -7,8 +7,7 @@
 #define XGRADCAM_EPS 1e-7    /* pytorch-grad-cam's */
 #define CANCELLED 1e-3       /* of the sum of sizes */
 #define SIGN_DOUBT 1e-4      /* cosine between the component and the mean over channels */
-#define NOTHING_VARIES 1e-24 /* of the sum of squares: what centring leaves of equal numbers \
-                              */
+#define NOTHING_VARIES 1e-24 /* of the sum of squares: what is left of equal numbers */
 
 static size_t smaller_side(const struct cam *cam)
 {

@@ -22,7 +22,7 @@ struct layout {
  */
 int layout_read(const struct sample *sample, struct layout *layout, struct error *error);
 
-/* Whether model.json says that a CNN made the sample's tensors: it has neither prefix nor grid. */
+/* Whether a CNN made the sample's tensors, by model.json: it has neither prefix nor grid. */
 bool layout_is_cnn(const struct sample *sample);
 
 /* Which row of attention a map shows. */

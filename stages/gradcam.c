@@ -325,8 +325,7 @@ int main(int argc, char **argv)
 {
     static const struct stage stage = {
         .name = "gradcam",
-        .purpose =
-            "reads activations and their gradients, writes where the evidence for a class is",
+        .purpose = "reads activations and gradients, writes class activation maps",
         .options = rows,
         .open = open_gradcam,
         .sample = map_sample,

@@ -318,7 +318,7 @@ overlay: 1 sample
 
 $ gradcam -h
 usage: gradcam [options] [FILE...]
-gradcam reads activations and their gradients, writes where the evidence for a class is
+gradcam reads activations and gradients, writes class activation maps
 
   -M, --method gradcam|gradcam++|hirescam|layercam|xgradcam|eigencam
                           how activations and gradients become a map (default:
