@@ -114,6 +114,10 @@ int attention_find(const struct sample *sample, const struct layout_wish *wish,
 {
     memset(attention, 0, sizeof *attention);
     list_layers(sample, attention);
+    if (attention->count == 0 && layout_is_cnn(sample))
+        return fail(error, BAD_USAGE,
+            "has no attn.LL: made by a CNN, which has no attention: run vitfwd, or gradcam in "
+            "place of this stage");
     if (attention->count == 0)
         return fail(error, BAD_USAGE,
             "has no attn.LL: run vitfwd (without -l none) before, and -k on stages between");
