@@ -73,9 +73,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-$(BUILD)/common/conv.o $(BUILD)/common/kernels.o $(BUILD)/common/pool.o \
-$(BUILD)/common/resample.o $(BUILD)/common/view.o $(BUILD)/common/upsample.o: \
-	ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+FAST = conv eigen kernels pool resample rollout upsample view
+$(FAST:%=$(BUILD)/common/%.o): ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.
 $(BUILD)/libsaccade.a: $(OBJECTS) Makefile

@@ -48,18 +48,15 @@ static const char *method_words(const char *method)
     static const char *const words[][2] = {
         { "abnar", "attention rollout" },
         { "vit-explain", "attention rollout as by vit-explain" },
-<<<<<<< HEAD
         { "grad-rollout", "gradient rollout" },
         { "chefer", "Chefer et al." },
         { "attn-gradcam", "Grad-CAM of attention" },
-=======
         { "gradcam", "Grad-CAM" },
         { "gradcam++", "Grad-CAM++" },
         { "hirescam", "HiResCAM" },
         { "layercam", "LayerCAM" },
         { "xgradcam", "XGrad-CAM" },
         { "eigencam", "Eigen-CAM" },
->>>>>>> h/gradcam
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(method, words[i][0]) == 0)
