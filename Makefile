@@ -24,13 +24,13 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
 	libarchive-tools
 
-STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
+STAGES = preprocess vitfwd attnsplit rollout mapdiff overlay topk tensorls tensorcat
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
-COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
+COMMON = attention canvas classes colormap emd families figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
-	maptitle model option positions progress pump resample shards sheet sources stage threads \
+	mappair maptitle model option positions progress pump resample shards sheet sources stage threads \
 	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
 SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
 	maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
