@@ -32,8 +32,8 @@ COMMON = attention canvas classes colormap emd families figure figure_bar figure
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
 	mappair maptitle model option positions progress pump resample shards sheet sources stage threads \
 	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
-SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
-	maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
+SUITES = classes damage drawing emd families figure gemm input io kernels key keylist layout map \
+	mapdiff maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
 	resample safetensors sample shards sheet stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)

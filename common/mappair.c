@@ -1,6 +1,5 @@
 #include "common/mappair.h"
 #include "common/emd.h"
-#include "common/upsample.h"
 
 #include <limits.h>
 #include <math.h>
@@ -9,6 +8,7 @@
 
 #define BOX_LEAST 1e-3 /* pixels, of a side */
 #define BOX_MOST 1e9
+#define POSITIONS 0x1p40 /* in a cell */
 
 void map_pair_free(struct map_pair *pair)
 {
@@ -93,42 +93,63 @@ static void take_cells(
     }
 }
 
+/* Between which two cells a position lies, and the share of the second: common/upsample's
+ * bilinear, but so that ties survive: in double, and what rounding took off a centre is put
+ * back. */
+struct tap {
+    size_t cell[2];
+    double share;
+};
+
+static void set_taps(
+    struct axis finer, struct axis other, size_t first, size_t count, struct tap *taps)
+{
+    const double step = finer.cell / other.cell, last = (double)(other.cells - 1);
+    const double begin =
+        (finer.start - other.start) / other.cell + ((double)first + 0.5) * step;
+    for (size_t i = 0; i < count; i++) {
+        const double exact = fmin(fmax(begin + (double)i * step - 0.5, 0), last);
+        const double at = nearbyint(exact * POSITIONS) / POSITIONS;
+        const size_t cell = (size_t)at;
+        taps[i] = (struct tap){ { cell, cell + (cell + 1 < other.cells) }, at - (double)cell };
+    }
+}
+
 /* Exact where both are equal; what has no share isn't looked at. */
 static double between(double low, double high, double share)
 {
     return share > 0 ? low + share * (high - low) : low;
 }
 
-/* The other map at the centres of the finer's cells. */
-static int sample_cells(struct map_pair *pair, const struct map *map, struct axis finer[2],
-    const double box[4], const size_t first[2], double *to, struct error *error)
+static void sample_row(const struct map *map, const struct tap *down, const struct tap *across,
+    size_t columns, double *to)
 {
-    const size_t counts[2] = { pair->columns, pair->rows };
-    const int status = scratch_reserve(
-        &pair->order, (counts[0] + counts[1]) * sizeof(struct upsample_tap), error);
+    const float *upper = map->values + down->cell[0] * map->columns;
+    const float *lower = map->values + down->cell[1] * map->columns;
+    for (size_t x = 0; x < columns; x++) {
+        const struct tap *tap = &across[x];
+        const double above =
+            between((double)upper[tap->cell[0]], (double)upper[tap->cell[1]], tap->share);
+        const double below =
+            between((double)lower[tap->cell[0]], (double)lower[tap->cell[1]], tap->share);
+        to[x] = (double)(float)between(above, below, down->share);
+    }
+}
+
+/* The other map at the centres of the finer's cells, as f32: ties survive rounding. */
+static int sample_cells(struct map_pair *pair, const struct map *map,
+    const struct axis finer[2], const double box[4], const size_t first[2], double *to,
+    struct error *error)
+{
+    const int status =
+        scratch_reserve(&pair->order, (pair->columns + pair->rows) * sizeof(struct tap), error);
     if (status < 0)
         return status;
-    struct upsample_tap *across = pair->order.bytes, *down = across + counts[0];
-    for (size_t i = 0; i < 2; i++) {
-        const struct axis own = axis_of(map, box, i);
-        const double step = finer[i].cell / own.cell;
-        const double begin =
-            (finer[i].start - own.start) / own.cell + ((double)first[i] + 0.5) * step;
-        upsample_taps(UPSAMPLE_BILINEAR, (uint32_t)own.cells, begin, step, counts[i],
-            i == 0 ? across : down);
-    }
-    for (size_t y = 0; y < pair->rows; y++) {
-        const float *upper = map->values + (size_t)down[y].cell[0] * map->columns;
-        const float *lower = map->values + (size_t)down[y].cell[1] * map->columns;
-        for (size_t x = 0; x < pair->columns; x++) {
-            const uint32_t *cell = across[x].cell;
-            const double share = (double)across[x].weight[1];
-            to[y * pair->columns + x] =
-                between(between((double)upper[cell[0]], (double)upper[cell[1]], share),
-                    between((double)lower[cell[0]], (double)lower[cell[1]], share),
-                    (double)down[y].weight[1]);
-        }
-    }
+    struct tap *across = pair->order.bytes, *down = across + pair->columns;
+    set_taps(finer[0], axis_of(map, box, 0), first[0], pair->columns, across);
+    set_taps(finer[1], axis_of(map, box, 1), first[1], pair->rows, down);
+    for (size_t y = 0; y < pair->rows; y++)
+        sample_row(map, &down[y], across, pair->columns, to + y * pair->columns);
     return 0;
 }
 
