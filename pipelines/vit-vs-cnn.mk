@@ -33,6 +33,7 @@ $(steps)/vit.tar: $(steps)/asked
 	$(call need,PHOTOS,folder: which photos?)
 	$(call need,RESNET,resnet50.safetensors: which ResNet? None comes with saccade: one of \
 		timm or torchvision will do)
+	@cd '$(FROM)' && ls -d -- "$$PHOTOS" >/dev/null
 	$(run) 'preprocess "$$PHOTOS" | vitfwd -g "$$TARGET" | rollout -M "$$VIT_METHOD" -o $@'
 
 # The ResNet's on the same photos, and where the two differ.
