@@ -4,6 +4,7 @@
 set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$SCRATCH"
+unset PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD OUT
 mkdir -p tree/pipelines tree/bin
 cp "$ROOT"/pipelines/{Makefile,run.sh,*.mk} tree/pipelines
 
@@ -76,7 +77,7 @@ stand_in() {
 makes() {
     local wanted=$1 status
     shift
-    make --no-print-directory -C tree/pipelines vit-vs-cnn "$@" >log 2>&1
+    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory -C tree/pipelines vit-vs-cnn "$@" >log 2>&1
     status=$?
     [[ $status == "$wanted" ]] || { echo "exit status $status: make $*"; cat log; return 1; }
 }
@@ -85,7 +86,7 @@ asks_for() {
     makes 2 && grep -q 'PHOTOS=folder' log && makes 2 PHOTOS=photos &&
         grep -q 'RESNET=resnet50.safetensors' log && makes 2 PHOTOS=nowhere RESNET=r &&
         grep -q 'nowhere' log && makes 2 PHOTOS=photos RESNET=r OUT='a b' && grep -q space log &&
-        make -s -C tree/pipelines | grep 'vit-vs-cnn PHOTOS=' >/dev/null && [[ ! -e out/vit-vs-cnn.tsv ]]
+        env -u MAKEFLAGS make -s -C tree/pipelines | grep 'vit-vs-cnn PHOTOS=' >/dev/null && [[ ! -e out/vit-vs-cnn.tsv ]]
 }
 
 # Names of figures are the keys; the table has what topk and mapdiff say.

@@ -10,10 +10,18 @@ cd "$SCRATCH"
 make_streams() {
     cp "$DATA/pictures/rgb420.jpg" a.jpg
     cp "$DATA/pictures/rgb444.jpg" c.jpg
-    preprocess a.jpg c.jpg | vitfwd | rollout -k --as other >whole.tar || return
+    maps() {
+        vitfwd | rollout -k --as other | rollout -k --discard 0.5 --as another
+    }
+    preprocess a.jpg c.jpg | maps >whole.tar || return
     printf 'no picture' >b.jpg
-    preprocess a.jpg b.jpg c.jpg | vitfwd | rollout -k --as other >bad.tar
+    preprocess a.jpg b.jpg c.jpg | maps >bad.tar
     [[ $? == 1 ]]
+}
+
+# The stage that must be told what to look at.
+mapdiff() {
+    command mapdiff other another "$@"
 }
 
 # gives STATUS COMMAND...: ends with that status, reading $input.

@@ -1,6 +1,7 @@
 """Makes tests/data/mapdiff/: pairs of maps and what mapdiff must say of them.
 
-pairs.tar has a sample for each pair, with map.a and map.b. pairs.tsv has a line for each: key,
+pairs.tar has a sample for each pair, with map.a and map.b; odd.tar those that can't be compared,
+but for its first. pairs.tsv has a line for each: key,
 rows and columns of the difference, its box (x0,y0,x1,y1, or nothing), correlation, rank
 correlation, intersection over union of the top fifth, how many cells that is, earth mover's
 distance, the side of the squares that were one for it; nothing where one doesn't apply.
@@ -35,11 +36,8 @@ class Map:
         self.values, self.box, self.size = np.asarray(values), box, size
 
     def about(self):
-        if self.box is None:
-            return None
-        rows, columns = self.values.shape
         return compact({"method": "made", "signed": bool((self.values < 0).any()),
-                        "grid": [rows, columns],
+                        "grid": list(self.values.shape),
                         "view": {"picture": "jpg", "size": list(self.size),
                                  "box": list(self.box)}})
 
@@ -214,6 +212,31 @@ def problems():
     yield "twice-40", *np.repeat(random.random((2, 20)), 2, 1), *random.random((2, 40))
 
 
+def odd_pairs():
+    """Maps that can't be compared, and at the start one that can."""
+    values, crop = np.arange(1, 10, dtype="<f4").reshape(3, 3), (104, 24, 536, 456)
+    yield "good", Map(values, crop), Map(values[::-1], crop)
+    yield "apart", Map(values, (0, 0, 100, 480)), Map(values, (100.5, 0, 640, 480))
+    yield "no-centre", Map(values, (0, 0, 300, 300)), Map(values, (299, 0, 640, 300))
+    yield "one-view", Map(values, crop), Map(values)
+    yield "other-picture", Map(values, crop), Map(values, crop, (640, 481))
+    yield "far", Map(values, (0, 0, 1e12, 480)), Map(values, crop)
+    yield "thin", Map(values, crop), Map(values, (200, 200, 200.0001, 480))
+    yield "vector", Map(values[0], crop), Map(values, crop)
+    yield "queries", Map(values, crop), Map(np.ones((4, 2, 2), "<f4"), crop)
+    yield "lacks-b", Map(values, crop), None
+
+
+def put_pair(key, maps):
+    tar = b""
+    for name, map in zip("ab", maps):
+        if map:
+            tar += member("%s.map.%s.npy" % (key, name), npy(map.values))
+        if map and map.box:
+            tar += member("%s.map.%s.json" % (key, name), map.about())
+    return tar
+
+
 def text(number):
     return "" if number is None else repr(float(number))
 
@@ -231,16 +254,14 @@ def main():
     os.makedirs(ROOT, exist_ok=True)
     tar, lines, values = b"", [], []
     for key, a, b in pairs():
-        for name, map in (("a", a), ("b", b)):
-            tar += member("%s.map.%s.npy" % (key, name), npy(map.values))
-            if map.about():
-                tar += member("%s.map.%s.json" % (key, name), map.about())
+        tar += put_pair(key, (a, b))
         shape, box, numbers, differences = compare(a, b)
         view = "" if a.box is None else ",".join(text(edge) for edge in box)
         lines.append([key, "%d\t%d" % shape, view, *(text(number) for number in numbers)])
         values += [difference.ravel() for difference in differences]
     write("pairs.tar", tar + bytes(1024))
     write_lines("pairs.tsv", lines)
+    write("odd.tar", b"".join(put_pair(key, maps) for key, *maps in odd_pairs()) + bytes(1024))
     np.save(os.path.join(ROOT, "values.npy"), np.concatenate(values).astype("<f4"))
 
     lines, points = [], []
