@@ -25,8 +25,8 @@ START_TEST(titles)
             "layer 0, head 0, from patch 3:7", "", "attention" },
         { "abnar-qreg1", "{'method':'abnar','layer':null,'head':null,'query':'reg1'}", 0, 0,
             "attention rollout, from reg1", "", "attention rollout" },
-        { "abnar", "{'method':'abnar','query':'all'}", 6, 4, "attention rollout, from patch 1:1", "",
-            "attention rollout" },
+        { "abnar", "{'method':'abnar','query':'all'}", 6, 4,
+            "attention rollout, from patch 1:1", "", "attention rollout" },
         { "abnar", "{'method':'abnar','query':'all'}", 5, 4, "attention rollout, query 4", "",
             "attention rollout" },
         { "chefer",
@@ -40,6 +40,16 @@ START_TEST(titles)
             "x (chefer)\nclass 7 <0.1%", "nocolon", "chefer" },
         { "x", "{'method':'chefer','target':{'index':7,'prob':'?'},'model':7}", 0, 0,
             "x (chefer)\nclass 7", "", "chefer" },
+        { "diff",
+            "{'method':'diff','a':'chefer','b':'abnar','scale':'sum','note':'each divided by "
+            "its "
+            "sum'}",
+            0, 0, "chefer minus attention rollout\neach divided by its sum", "",
+            "chefer minus attention rollout" },
+        { "back", "{'method':'diff','a':'x-q01-02','b':'gradcam','scale':'rank'}", 0, 0,
+            "back: x-q01-02 minus gradcam (rank)", "", "x-q01-02 minus gradcam (rank)" },
+        { "diff", "{'method':'diff','a':'x','b':7}", 0, 0, "diff", "", "diff" },
+        { "a", "{'method':'chefer','a':'x','b':'y'}", 0, 0, "a (chefer)", "", "chefer" },
         { "x", "{'method':7,'layer':-3,'head':1e9,'query':[],'target':[],'model':null}", 0, 0,
             "x", "", "x" },
     };
