@@ -8,8 +8,8 @@
 
 #include "formats/npy.h"
 
-/* What is sensible: 37 x 37 points take a tenth of a second, 48 x 48 may take one, and beyond
- * time grows with the square of the points and more. */
+/* What is sensible: 37 x 37 points take a tenth of a second, 48 x 48 up to a half; beyond, time
+ * grows with the square of the points and more. */
 enum { EMD_MAX_POINTS = 48 * 48 };
 
 struct emd_point {

@@ -16,22 +16,23 @@ corner	a	b			1	0
 no-view	a	b	-0.0265502	0.234783	0.428571	0.237251
 no-view-b	a	b	-0.341176	-0.313148	0	0.31131
 signed	a	b	-0.0332751	0.0672449	0.111111	0.173668
-negative	a	b	-0.57015	-0.05	0	
-zeros	a	b			0.333333	
+signed-b	a	b	-0.044258	-0.136531	0.0526316	0.196595
+negative	a	b	0.236531	0.166667	0	
+zeros	a	b			0.142857	
 both-zeros	a	b			1	
-constant	a	b			0.111111	0.233648
+constant	a	b			0.25	0.13637
 one-cell	a	b			1	0
-one-against	a	b			0.333333	0.216654
-row	a	b			1	0.215767
-ties	a	b	0.182078	0.167253	0.384615	0.0719722
+one-against	a	b			0	0.169928
+row	a	b			0	0.17694
+ties	a	b	0.181209	0.177289	0.125	0.068396
 sparse	a	b	-0.142857	-0.142857	0.238095	0.353553
-half	a	b	-0.111358	-0.0481203	0	0.464677
+half	a	b	-0.204911	-0.0345865	0.142857	0.390488
 nan	a	b				
 infinite	a	b				
-merged	a	b	-0.0105367	0.00718069	0.127396	0.105698
+merged	a	b	-0.00149151	-0.0441263	0.106195	0.25825
 mapdiff: nan: map.a or map.b has values that aren't finite: no number applies
 mapdiff: infinite: map.a or map.b has values that aren't finite: no number applies
-mapdiff: 26 samples
+mapdiff: 27 samples
 
 # What is written: the cells that both cover and where they lie; the maps are left.
 
@@ -46,7 +47,7 @@ boxes-a	map.diff.json	json	453
 {"method":"diff","layer":null,"head":null,"query":null,"residual":null,"signed":true,"target":null,"model":null,"grid":[12,10],"view":{"picture":"jpg","size":[640,480],"box":[91.4285714285714,34.2857142857143,548.571428571429,445.714285714286]},"note":"each divided by its sum","a":"a","b":"b","scale":"sum","correlation":0.0567629286478663,"rank_correlation":-0.0281730259836967,"iou_top_fifth":0.116279069767442,"top_fifth":24,"emd":0.155736794926235}
 
 $ tensorcat --key zeros $DATA/mapdiff/pairs.tar 2>/dev/null | mapdiff a b --scale max --as none 2>/dev/null >one.tar; tar xOf one.tar zeros.map.none.json; echo
-{"method":"diff","layer":null,"head":null,"query":null,"residual":null,"signed":true,"target":null,"model":null,"grid":[4,4],"view":{"picture":"jpg","size":[640,480],"box":[104.0,24.0,536.0,456.0]},"note":"each divided by its greatest","a":"a","b":"b","scale":"max","correlation":null,"rank_correlation":null,"iou_top_fifth":0.333333333333333,"top_fifth":4,"emd":null}
+{"method":"diff","layer":null,"head":null,"query":null,"residual":null,"signed":true,"target":null,"model":null,"grid":[4,4],"view":{"picture":"jpg","size":[640,480],"box":[104.0,24.0,536.0,456.0]},"note":"each divided by its greatest","a":"a","b":"b","scale":"max","correlation":null,"rank_correlation":null,"iou_top_fifth":0.142857142857143,"top_fifth":4,"emd":null}
 
 $ for scale in rank none; do tensorcat --key no-view $DATA/mapdiff/pairs.tar 2>/dev/null | mapdiff a b --scale $scale 2>/dev/null | tar xOf - no-view.map.diff.json; echo; done
 {"method":"diff","layer":null,"head":null,"query":null,"residual":null,"signed":true,"target":null,"model":null,"grid":[6,4],"view":null,"note":"ranks, from 0 to 1","a":"a","b":"b","scale":"rank","correlation":-0.0265501894218605,"rank_correlation":0.234782608695652,"iou_top_fifth":0.428571428571429,"top_fifth":5,"emd":0.237251474964556}

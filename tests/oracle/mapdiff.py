@@ -161,6 +161,7 @@ def pairs():
     yield "no-view", Map(noise(6, 4)), Map(noise(3, 3))
     yield "no-view-b", Map(noise(3, 2)), Map(relu(4, 5))
     yield "signed", Map(random.standard_normal((7, 7)).astype("<f4"), crop), Map(noise(7, 7), crop)
+    yield "signed-b", Map(noise(4, 4), crop), Map(random.standard_normal((7, 7)).astype("<f4"), crop)
     yield "negative", Map(-noise(3, 3), crop), Map(noise(3, 3), crop)
     yield "zeros", Map(np.zeros((4, 4), "<f4"), crop), Map(noise(4, 4), crop)
     yield "both-zeros", *[Map(np.zeros((4, 4), "<f4"), crop)] * 2
@@ -208,6 +209,9 @@ def problems():
     yield "hills-576", x, y, np.exp(-((x - 4)**2 + (y - 6)**2) / 9), \
         np.exp(-((x - 15)**2 + (y - 12)**2) / 30)
     yield "scattered-150", *random.standard_normal((2, 150)) * 1e3, *random.random((2, 150))
+    x, y = grid(8, 8)
+    yield "jittered-64", *(np.stack([x, y]) + 1e-5 * random.random((2, 64))), \
+        *random.integers(0, 3, (2, 64))
     yield "same-place-30", *np.ones((2, 30)), *random.random((2, 30))
     yield "twice-40", *np.repeat(random.random((2, 20)), 2, 1), *random.random((2, 40))
 
