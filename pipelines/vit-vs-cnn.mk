@@ -43,7 +43,7 @@ $(steps)/both.tar: $(steps)/vit.tar
 
 # A figure for each photo; overlay names them when all is well.
 $(steps)/figures: $(steps)/both.tar
-	$(run) 'overlay -d $(OUT)/vit-vs-cnn $<'
+	$(run) 'overlay --columns 4 -d $(OUT)/vit-vs-cnn $<'
 	@touch $@
 
 $(steps)/%.tsv: $(steps)/%.tar
