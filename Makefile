@@ -37,13 +37,14 @@ COMMON = attention canvas classes colormap conv families figure figure_bar figur
 	vit_traits walk
 SUITES = backward classes conv damage drawing families figure gemm gradients input io \
 	kernels key keylist layout map maps memory model model_torch npy option pax pictures \
-	pictures_hostile pth pth_hostile resample resnet_pass safetensors sample shards sheet \
+	pictures_hostile pth pth_hostile resample resnet resnet_pass safetensors sample shards sheet \
 	stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
 TESTS = $(SUITES:%=$(BUILD)/tests/check_%)
-BENCH = $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products $(BUILD)/tests/bench_run
+BENCH = $(BUILD)/tests/bench_conv $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products \
+	$(BUILD)/tests/bench_run
 PAGES = $(wildcard man/*.[157])
 MODELS = $(wildcard pipelines/models/*/*)
 
@@ -71,8 +72,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
-$(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+$(BUILD)/common/conv.o $(BUILD)/common/kernels.o $(BUILD)/common/pool.o \
+$(BUILD)/common/resample.o $(BUILD)/common/view.o $(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.
 $(BUILD)/libsaccade.a: $(OBJECTS) Makefile
