@@ -244,7 +244,6 @@ static int plan(struct planner *planner, struct error *error)
             return status;
     size_t size;
     pass->means = take(planner, pass->batch * resnet->features);
-    pass->logits = take(planner, pass->batch * resnet->model.classes);
     pass->scratch_stride = (planner->scratch + 15) & ~(size_t)15;
     if (planner->scratch > SIZE_MAX / 2
         || __builtin_mul_overflow(pass->scratch_stride, threads_count(pass->threads), &size))
