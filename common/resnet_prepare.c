@@ -190,14 +190,8 @@ static void settle_output(struct planner *planner, size_t b, int *slot)
     settle(planner, &planes->out, pass->lowest <= b + 1, *slot);
     if (pass->lowest <= b + 1)
         reserve_gradient(planner, &planes->out);
-    if (pass->lowest > b)
-        return;
-    reserve_gradient(planner, resnet_block_input(pass, b));
-    for (int i = H0; i <= H1; i++) {
-        reserve(planner, i, &planes->pooled);
-        for (size_t c = 0; c + 1 < pass->blocks[b].count; c++)
-            reserve(planner, i, &planes->hidden[c]);
-    }
+    for (size_t c = 0; pass->lowest <= b && c + 1 < pass->blocks[b].count; c++)
+        reserve(planner, c % 2 ? H1 : H0, &planes->hidden[c]); /* for its gradient */
 }
 
 static int plan_block(struct planner *planner, size_t b, int *slot, struct error *error)
