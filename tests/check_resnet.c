@@ -107,14 +107,11 @@ static struct differences run(const struct resnet *resnet, const char *name, con
     const float *inputs[MAX_BATCH];
     float *logits = calloc(2 * batch * (classes + 1), sizeof *logits);
     float *one_hot = logits + batch * (classes + 1);
-    bool kept[100];
     for (size_t b = 0; b < batch; b++)
         inputs[b] = input.data + b * 3 * h * w;
-    for (size_t i = 0; i < 100; i++)
-        kept[i] = true;
     ck_assert(threads_create(&threads, thread_count, &error) == 0);
     ck_assert_msg(resnet_prepare(resnet, &pass, batch, h, w,
-                      classes ? 0 : (size_t)RESNET_KEEP_NONE, kept, threads, &error)
+                      classes ? 0 : (size_t)RESNET_KEEP_NONE, threads, &error)
                       == 0,
         "%s: %s", name, error.text);
     struct places acts = make_places(resnet, pass, batch);

@@ -59,7 +59,8 @@ static inline double difference(const float *a, const float *b, size_t count, bo
     double most = 0, scale = 0;
     for (size_t i = 0; i < count; i++) {
         const double d = fabs((double)a[i] - (double)b[i]);
-        most = !(d <= most) ? d : most; /* NaN counts */
+        if (!(d <= most))
+            most = isnan(d) ? INFINITY : d;
         scale = fmax(scale, fabs((double)b[i]));
     }
     return relative ? most / scale : most;
