@@ -28,14 +28,17 @@ STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
-COMMON = attention canvas classes colormap families figure figure_bar figure_panel \
-	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels map \
-	maptitle model model_about model_rule option positions progress pump resample resnet_config resnet_load \
-	resnet_names resnet_places resnet_rule shards sheet sources stage threads \
-	upsample view vit_config vit_forward vit_load vit_rule vit_traits walk
-SUITES = classes damage drawing families figure gemm input io kernels key keylist layout map \
-	maps memory model model_torch npy option pax pictures pictures_hostile pth pth_hostile \
-	resample safetensors sample shards sheet stream tar threads view vit write
+COMMON = attention canvas classes colormap conv families figure figure_bar figure_panel \
+	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels \
+	map maptitle model model_about model_rule modelstage option pool positions progress \
+	pump resample resnet_backward resnet_config resnet_forward resnet_load resnet_names \
+	resnet_places resnet_prepare resnet_rule shards sheet sources stage target threads \
+	upsample view vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule \
+	vit_traits walk
+SUITES = backward classes conv damage drawing families figure gemm gradients input io \
+	kernels key keylist layout map maps memory model model_torch npy option pax pictures \
+	pictures_hostile pth pth_hostile resample resnet_pass safetensors sample shards sheet \
+	stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

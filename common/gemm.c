@@ -19,21 +19,28 @@ const char *gemm_start(void)
     return bli_arch_string(bli_arch_query_id());
 }
 
-void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
-    float keep, float *c, size_t c_stride)
+/* BLIS's path for small products sums in another order, so which rows stand beside a row would
+ * show in its bytes; and it doesn't pack: where the rows of the right factor lie apart (weights
+ * as PyTorch stores them) it runs at half the speed. */
+static void multiply(size_t m, size_t n, size_t k, float scale, struct matrix a,
+    struct matrix b, float keep, float *c, size_t c_stride, bool pack)
 {
     rntm_t runtime = BLIS_RNTM_INITIALIZER;
     if (m == 0 || n == 0)
         return;
     bli_rntm_set_num_threads(1, &runtime);
-    /* BLIS's path for small products doesn't pack, and where the rows of the right factor lie
-     * apart (weights as PyTorch stores them) it runs at half the speed of the packing one. */
-    if (b.column_stride != 1)
+    if (pack)
         bli_rntm_disable_l3_sup(&runtime);
     bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &scale,
         (float *)a.data, (inc_t)a.row_stride, (inc_t)a.column_stride, (float *)b.data,
         (inc_t)b.row_stride, (inc_t)b.column_stride, &keep, c, (inc_t)c_stride, 1, NULL,
         &runtime);
+}
+
+void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
+    float keep, float *c, size_t c_stride)
+{
+    multiply(m, n, k, scale, a, b, keep, c, c_stride, b.column_stride != 1);
 }
 
 struct tiles {
@@ -55,12 +62,13 @@ static void tile(void *argument, size_t i, size_t worker)
     (void)worker;
     a.data += row * a.row_stride;
     b.data += column * b.column_stride;
-    gemm(rows, columns, t->k, 1, a, b, 0, t->c + row * t->c_stride + column, t->c_stride);
+    multiply(
+        rows, columns, t->k, 1, a, b, 0, t->c + row * t->c_stride + column, t->c_stride, true);
     if (t->finish)
         t->finish(t->argument, row, rows, column, columns);
 }
 
-static size_t share(size_t size, size_t parts, size_t multiple)
+size_t gemm_share(size_t size, size_t parts, size_t multiple)
 {
     const size_t part = (size + parts - 1) / parts;
     return (part + multiple - 1) / multiple * multiple;
@@ -77,9 +85,9 @@ void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matr
 {
     struct tiles t = { m, n, k, m, n, 1, a, b, c, c_stride, finish, argument };
     const size_t parts = n < 1536 ? 2 : 4;
-    t.columns = share(n, m < 512 ? 2 * parts : parts, 96);
+    t.columns = gemm_share(n, m < 512 ? 2 * parts : parts, 96);
     if (m >= 512)
-        t.rows = share(m, m < 1576 ? 2 : m / 788, 96);
+        t.rows = gemm_share(m, m < 1576 ? 2 : m / 788, 96);
     t.across = (n + t.columns - 1) / t.columns;
     threads_run(threads, t.across * ((m + t.rows - 1) / t.rows), tile, &t);
 }

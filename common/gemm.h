@@ -31,9 +31,12 @@ typedef void gemm_finish(
 /*
  * The same on all threads, for big products, keep = 0; finish (may be NULL) is called for every
  * tile while it is in the cache. Tiles depend on the shape alone, so bytes don't depend on the
- * number of threads.
+ * number of threads; nor do a row's bytes depend on the rows beside it.
  */
 void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument);
+
+/* How wide a tile is where size is cut into about parts: rounded up to a multiple. */
+size_t gemm_share(size_t size, size_t parts, size_t multiple);
 
 #endif

@@ -89,24 +89,56 @@ static inline float activate(float x, enum activation activation)
     return x;
 }
 
+/* d activate / d x */
+static inline float slope(float x, enum activation activation)
+{
+    float s;
+    switch (activation) {
+    case GELU_ERF:
+        return 0.5f * (1.0f + erf_fast(x * 0.707106781f))
+               + x * 0.398942280f * exp_fast(-0.5f * x * x);
+    case GELU_TANH:
+        s = sigmoid(1.595769122f * (x + 0.044715f * x * x * x));
+        return s + x * s * (1.0f - s) * 1.595769122f * (1.0f + 0.134145f * x * x);
+    case GELU_QUICK:
+        s = sigmoid(1.702f * x);
+        return s + 1.702f * x * s * (1.0f - s);
+    case SILU:
+        s = sigmoid(x);
+        return s + x * s * (1.0f - s);
+    case RELU:
+        return x > 0 ? 1 : 0;
+    }
+    return 1;
+}
+
+/* A row's mean, and 1 / its deviation. */
+static inline void row_statistics(
+    const float *x, size_t dim, float eps, float *mean_at, float *scale)
+{
+    const size_t whole = dim / LANES * LANES;
+    float lanes[LANES] = { 0 }, squares[LANES] = { 0 };
+    for (size_t i = 0; i < whole; i += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            lanes[l] += x[i + l];
+    for (size_t i = whole; i < dim; i++)
+        lanes[i - whole] += x[i];
+    const float mean = sum_lanes(lanes) / (float)dim;
+    for (size_t i = 0; i < whole; i += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            squares[l] += (x[i + l] - mean) * (x[i + l] - mean);
+    for (size_t i = whole; i < dim; i++)
+        squares[i - whole] += (x[i] - mean) * (x[i] - mean);
+    *mean_at = mean;
+    *scale = 1.0f / sqrtf(sum_lanes(squares) / (float)dim + eps);
+}
+
 KERNEL void layernorm_forward(float *y, const float *x, const float *weight, const float *bias,
     size_t n, size_t dim, float eps)
 {
-    const size_t whole = dim / LANES * LANES;
     for (size_t row = 0; row < n; row++, x += dim, y += dim) {
-        float lanes[LANES] = { 0 }, squares[LANES] = { 0 };
-        for (size_t i = 0; i < whole; i += LANES)
-            for (size_t l = 0; l < LANES; l++)
-                lanes[l] += x[i + l];
-        for (size_t i = whole; i < dim; i++)
-            lanes[i - whole] += x[i];
-        const float mean = sum_lanes(lanes) / (float)dim;
-        for (size_t i = 0; i < whole; i += LANES)
-            for (size_t l = 0; l < LANES; l++)
-                squares[l] += (x[i + l] - mean) * (x[i + l] - mean);
-        for (size_t i = whole; i < dim; i++)
-            squares[i - whole] += (x[i] - mean) * (x[i] - mean);
-        const float scale = 1.0f / sqrtf(sum_lanes(squares) / (float)dim + eps);
+        float mean, scale;
+        row_statistics(x, dim, eps, &mean, &scale);
         for (size_t i = 0; i < dim; i++)
             y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
     }
@@ -149,34 +181,42 @@ KERNEL void bias_forward(
 }
 
 /* A constant activation, so that each has its own loop without a branch. */
-#define ACTIVATE(KIND)                       \
-    case KIND:                               \
-        for (size_t i = 0; i < columns; i++) \
-            x[i] = activate(x[i], KIND);     \
-        break
+#define EACH_ACTIVATION(LOOP) \
+    switch (activation) {     \
+    case GELU_ERF:            \
+        LOOP(GELU_ERF);       \
+        break;                \
+    case GELU_TANH:           \
+        LOOP(GELU_TANH);      \
+        break;                \
+    case GELU_QUICK:          \
+        LOOP(GELU_QUICK);     \
+        break;                \
+    case SILU:                \
+        LOOP(SILU);           \
+        break;                \
+    case RELU:                \
+        LOOP(RELU);           \
+        break;                \
+    }
 
-KERNEL void activation_forward(float *x, const float *bias, enum activation activation,
+#define ACTIVATE(KIND)                   \
+    for (size_t i = 0; i < columns; i++) \
+    y[i] = activate(x[i], KIND)
+
+KERNEL void activation_forward(float *y, const float *x, enum activation activation,
     size_t rows, size_t columns, size_t stride)
 {
-    for (size_t row = 0; row < rows; row++, x += stride) {
-        for (size_t i = 0; i < columns && bias; i++)
-            x[i] += bias[i];
-        switch (activation) {
-            ACTIVATE(GELU_ERF);
-            ACTIVATE(GELU_TANH);
-            ACTIVATE(GELU_QUICK);
-            ACTIVATE(SILU);
-            ACTIVATE(RELU);
-        }
-    }
+    for (size_t row = 0; row < rows; row++, x += stride, y += stride)
+        EACH_ACTIVATION(ACTIVATE)
 }
 
-KERNEL void gated_forward(float *x, const float *gate, enum activation activation, size_t n,
-    size_t width, size_t stride)
+KERNEL void gated_forward(float *y, const float *x, const float *gate,
+    enum activation activation, size_t n, size_t width, size_t stride)
 {
-    for (size_t row = 0; row < n; row++, x += stride, gate += stride)
+    for (size_t row = 0; row < n; row++, x += stride, y += stride, gate += stride)
         for (size_t i = 0; i < width; i++)
-            x[i] *= activate(gate[i], activation);
+            y[i] = x[i] * activate(gate[i], activation);
 }
 
 KERNEL void residual_forward(float *y, const float *x, const float *bias, const float *scale,
@@ -195,6 +235,13 @@ KERNEL void residual_forward(float *y, const float *x, const float *bias, const 
     }
 }
 
+KERNEL void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, dy += stride, y += stride)
+        for (size_t i = 0; i < columns; i++)
+            dy[i] = y[i] <= 0 ? 0 : dy[i];
+}
+
 KERNEL void mean_forward(float *y, const float *x, size_t n, size_t dim)
 {
     memset(y, 0, dim * sizeof *y);
@@ -203,4 +250,82 @@ KERNEL void mean_forward(float *y, const float *x, size_t n, size_t dim)
             y[i] += x[i];
     for (size_t i = 0; i < dim; i++)
         y[i] /= (float)n;
+}
+
+KERNEL void layernorm_backward(float *dx, const float *dy, const float *x, const float *weight,
+    size_t n, size_t dim, float eps)
+{
+    const size_t whole = dim / LANES * LANES;
+    for (size_t row = 0; row < n; row++, x += dim, dy += dim, dx += dim) {
+        float mean, scale;
+        row_statistics(x, dim, eps, &mean, &scale);
+        float sums[LANES] = { 0 }, products[LANES] = { 0 };
+        for (size_t i = 0; i < whole; i += LANES)
+            for (size_t l = 0; l < LANES; l++) {
+                sums[l] += dy[i + l] * weight[i + l];
+                products[l] += dy[i + l] * weight[i + l] * (x[i + l] - mean);
+            }
+        for (size_t i = whole; i < dim; i++) {
+            sums[i - whole] += dy[i] * weight[i];
+            products[i - whole] += dy[i] * weight[i] * (x[i] - mean);
+        }
+        const float sum = sum_lanes(sums) / (float)dim;
+        const float slant = sum_lanes(products) / (float)dim * scale * scale;
+        for (size_t i = 0; i < dim; i++)
+            dx[i] += scale * (dy[i] * weight[i] - sum - (x[i] - mean) * slant);
+    }
+}
+
+KERNEL void softmax_backward(float *dx, const float *dy, const float *y, size_t n, size_t width)
+{
+    const size_t whole = width / LANES * LANES;
+    for (size_t row = 0; row < n; row++, dx += width, dy += width, y += width) {
+        float lanes[LANES] = { 0 };
+        for (size_t i = 0; i < whole; i += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                lanes[l] += dy[i + l] * y[i + l];
+        for (size_t i = whole; i < width; i++)
+            lanes[i - whole] += dy[i] * y[i];
+        const float sum = sum_lanes(lanes);
+        for (size_t i = 0; i < width; i++)
+            dx[i] = y[i] * (dy[i] - sum);
+    }
+}
+
+#define DESCEND(KIND)                    \
+    for (size_t i = 0; i < columns; i++) \
+    dx[i] *= slope(x[i], KIND)
+
+KERNEL void activation_backward(float *dx, const float *x, enum activation activation,
+    size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, x += stride, dx += stride)
+        EACH_ACTIVATION(DESCEND)
+}
+
+KERNEL void gated_backward(float *dx, float *dgate, const float *dy, const float *x,
+    const float *gate, enum activation activation, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = row * stride; i < row * stride + columns; i++) {
+            const float g = gate[i];
+            dgate[i] = dy[i] * x[i] * slope(g, activation);
+            dx[i] = dy[i] * activate(g, activation);
+        }
+    }
+}
+
+KERNEL void scale_rows(
+    float *y, const float *x, const float *scale, size_t rows, size_t columns)
+{
+    for (size_t row = 0; row < rows; row++, x += columns, y += columns)
+        for (size_t i = 0; i < columns; i++)
+            y[i] = x[i] * scale[i];
+}
+
+KERNEL void add_rows(float *x, const float *y, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, x += stride, y += stride)
+        for (size_t i = 0; i < columns; i++)
+            x[i] += y[i];
 }

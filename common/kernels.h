@@ -21,21 +21,50 @@ void softmax_forward(float *x, size_t n, size_t width, size_t stride);
 /* x += bias */
 void bias_forward(float *x, const float *bias, size_t rows, size_t columns, size_t stride);
 
-/* x = activation(x + bias), elementwise (Hendrycks & Gimpel 2016 for GELU and its two
- * approximations; SiLU x * sigmoid(x)). The exact GELU's erf is good to 4e-7. */
-void activation_forward(float *x, const float *bias, enum activation activation, size_t rows,
+/* y = activation(x), elementwise (Hendrycks & Gimpel 2016 for GELU and its two approximations;
+ * SiLU x * sigmoid(x)). The exact GELU's erf is good to 4e-7. y may be x. */
+void activation_forward(float *y, const float *x, enum activation activation, size_t rows,
     size_t columns, size_t stride);
 
-/* x[n, width] = activation(gate) * x where gate is [n, width] (Shazeer 2020); both have stride.
- */
-void gated_forward(float *x, const float *gate, enum activation activation, size_t n,
-    size_t width, size_t stride);
+/* y[n, width] = activation(gate) * x, gate and x [n, width] (Shazeer 2020); all have stride. y
+ * may be x. */
+void gated_forward(float *y, const float *x, const float *gate, enum activation activation,
+    size_t n, size_t width, size_t stride);
 
 /* y += scale * (x + bias); scale (may be NULL: 1) [columns]; y and x have the same stride. */
 void residual_forward(float *y, const float *x, const float *bias, const float *scale,
     size_t rows, size_t columns, size_t stride);
 
+/* dy = 0 where y, the output of a ReLU, is at most 0: then d / d its input; the same stride. */
+void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride);
+
 /* y[dim] = mean over n rows of x. */
 void mean_forward(float *y, const float *x, size_t n, size_t dim);
+
+/*
+ * The gradients: dy is that of a target by what the forward kernel gave, dx by what it took.
+ */
+
+/* dx[n, dim] += the gradient by x of layernorm_forward. */
+void layernorm_backward(float *dx, const float *dy, const float *x, const float *weight,
+    size_t n, size_t dim, float eps);
+
+/* dx = y * (dy - sum over the row of dy * y), y what softmax_forward gave. dx may be dy. */
+void softmax_backward(float *dx, const float *dy, const float *y, size_t n, size_t width);
+
+/* dx *= activation'(x): dx is dy before. */
+void activation_backward(float *dx, const float *x, enum activation activation, size_t rows,
+    size_t columns, size_t stride);
+
+/* dx = activation(gate) * dy, dgate = activation'(gate) * x * dy, all rows x columns with
+ * stride; dx may be dy. */
+void gated_backward(float *dx, float *dgate, const float *dy, const float *x, const float *gate,
+    enum activation activation, size_t rows, size_t columns, size_t stride);
+
+/* y = scale[columns] * x, each row. */
+void scale_rows(float *y, const float *x, const float *scale, size_t rows, size_t columns);
+
+/* x += y, tiles of rows x columns with stride. */
+void add_rows(float *x, const float *y, size_t rows, size_t columns, size_t stride);
 
 #endif

@@ -57,6 +57,10 @@ void model_note(struct model *model, const char *field, const char *why, const c
 /* Class name by index, or NULL: from id2label, timm's label_names or labels.tsv. */
 const char *model_class_name(const struct model *model, size_t index);
 
+/* Reads all weights, to find whom to blame where a pass gave no finite numbers. BAD_INPUT names
+ * the first tensor that holds a NaN or an infinity; 0 where none does. */
+int model_check_finite(const struct model *model, struct error *error);
+
 /* Prints all evidence as TSV, under a heading line. */
 void model_print_info(const struct model *model);
 

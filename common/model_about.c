@@ -3,8 +3,10 @@
 #include "formats/stream.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What a configuration says goes to the terminal, and into a column of a TSV. */
@@ -29,6 +31,28 @@ void model_note(
     snprintf(to->why, sizeof to->why, "%s", why);
     make_printable(to->value);
     make_printable(to->why);
+}
+
+int model_check_finite(const struct model *model, struct error *error)
+{
+    for (size_t i = 0; i < model->tensors.count; i++) {
+        const struct tensor *tensor = &model->tensors.items[i];
+        float *values =
+            tensor->type == TENSOR_OTHER ? NULL : malloc(tensor->count * sizeof *values + 1);
+        bool finite = true;
+        if (tensor->type == TENSOR_OTHER)
+            continue;
+        if (!values)
+            return fail_memory(error, tensor->count * sizeof *values);
+        tensor_to_floats(tensor, values);
+        for (size_t k = 0; k < tensor->count; k++)
+            finite &= isfinite(values[k]);
+        free(values);
+        if (!finite)
+            return fail(error, BAD_INPUT, "%s: %.200s holds a value that is not finite",
+                model->path, tensor->name);
+    }
+    return 0;
 }
 
 void model_print_info(const struct model *model)

@@ -152,22 +152,52 @@ void vit_found_free(struct vit_found *found);
  */
 void vit_positions(const struct vit *vit, size_t rows, size_t columns, float *positions);
 
-/* The forward pass; see vit_forward.c. */
+/*
+ * The passes (vit_forward.c, vit_backward.c). A pass is the buffers for one plan.
+ */
 struct vit_pass;
 
-struct vit_outputs {
-    float *const *attention; /* [layers * B]: each NULL or f32 [H, T, T] */
-    float *const *tokens;    /* [(layers + 1) * B]: each NULL or f32 [T, D]; or NULL */
-    float *const *logits;    /* [B]: each f32 [C]; or NULL */
+enum { VIT_NO_GRADIENT = MAX_LAYERS };
+
+struct vit_plan {
+    size_t batch;         /* at most so many pictures at once */
+    size_t height, width; /* of them, both multiples of the patch */
+    size_t lowest;    /* the lowest layer whose gradients will be asked, or VIT_NO_GRADIENT */
+    const bool *keep; /* [layers]: from lowest on, those whose attention no output will hold, so
+                       * that the pass has to; NULL: none. Not looked at after vit_prepare */
 };
 
-/* Buffers for at most batch pictures of height x width, both multiples of the patch: allocated
- * here, never in vit_forward. Replaces what *pass was (NULL at first). */
-int vit_prepare(const struct vit *vit, struct vit_pass **pass, size_t batch, size_t height,
-    size_t width, struct threads *threads, struct error *error);
+/* index layer * B + b; each NULL where it isn't wanted. */
+struct vit_outputs {
+    float *const *attention; /* [layers * B]: f32 [H, T, T] */
+    float *const *tokens;    /* [(layers + 1) * B]: f32 [T, D]; or NULL */
+    float *const *logits;    /* [B]: f32 [C]; or NULL */
+    float *const *act; /* [layers * B]: what norm1 gives, f32 [D, rows, columns]; or NULL */
+};
+
+struct vit_gradients {
+    float *const *attention; /* [layers * B]: d target / d attention, f32 [H, T, T]; or NULL */
+    float *const *act; /* [layers * B]: d target / d act, f32 [D, rows, columns]; or NULL */
+};
+
+/* Buffers are allocated here, never in a pass. Replaces what *pass was (NULL at first). */
+int vit_prepare(const struct vit *vit, struct vit_pass **pass, const struct vit_plan *plan,
+    struct threads *threads, struct error *error);
 void vit_pass_free(struct vit_pass *pass);
+
 /* inputs: B arrays f32 [3, height, width]. */
 void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *const *inputs,
     size_t batch, const struct vit_outputs *outputs);
+
+/*
+ * After a forward pass of the same batch, whose attention outputs must still be as it left
+ * them. logit_gradients [B, C]: d target / d logits (one-hot for one class's logit). Goes down
+ * to the plan's lowest layer and no further.
+ */
+void vit_backward(const struct vit *vit, struct vit_pass *pass, size_t batch,
+    const float *logit_gradients, const struct vit_gradients *gradients);
+
+/* Whether the last forward pass gave finite numbers. */
+bool vit_is_finite(const struct vit *vit, const struct vit_pass *pass, size_t batch);
 
 #endif

@@ -1,21 +1,17 @@
 /*
  * vitfwd: reads pictures or inputs, writes what a Vision Transformer makes of them: logits,
- * the attention of every layer, tokens.
+ * the attention of every layer, tokens, and the gradients of a class's logit.
  */
 #include "common/gemm.h"
-#include "common/input.h"
-#include "common/stage.h"
+#include "common/modelstage.h"
 #include "common/vit.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH = 8 };
-
 struct vitfwd_options {
-    const char *model, *layers, *tokens, *state, *size;
+    const char *model, *layers, *grad, *tokens, *act, *state, *size;
     uint64_t batch, heads, max_pixels;
     bool info;
 };
@@ -32,11 +28,21 @@ static const struct option_row rows[] = {
         AT(model), 0, 0, false },
     { 'l', "layers", OPTION_TEXT, "LIST|none",
         "layers whose attention is written (default: all)", AT(layers), 0, 0, false },
+    { 'g', "grad", OPTION_TEXT, "TARGET",
+        "also write the gradient of a class's logit by the attention of these layers: pred "
+        "(the "
+        "likeliest class), true (the sample's cls), an index or a class name",
+        AT(grad), 0, 0, false },
     { 't', "tokens", OPTION_TEXT, "LIST",
         "write the residual stream entering these blocks; one more than the last is what "
         "leaves "
         "the model",
         AT(tokens), 0, 0, false },
+    { 0, "act", OPTION_TEXT, "LIST",
+        "write what these blocks' attention reads, as channels over the patches; with --grad "
+        "also "
+        "the gradient by it: for gradcam",
+        AT(act), 0, 0, false },
     { 'b', "batch", OPTION_COUNT, "N", "pictures computed at once (default: 8)", AT(batch), 1,
         4096, true },
     { 0, "size", OPTION_TEXT, "N|WxH",
@@ -53,48 +59,65 @@ static const struct option_row rows[] = {
     OPTION_END,
 };
 
+/* What is written of every layer, in the order of the members. */
+enum { ATTENTION, ATTENTION_GRADIENT, TOKENS, ACT, ACT_GRADIENT, KINDS };
+
 /* What a run holds from the first sample to the last. */
 struct state {
     struct vit vit;
-    struct view_wishes wishes;
+    struct modelstage stage;
     struct vit_pass *pass;
-    bool *layers, *tokens;       /* which are written; layers, layers + 1 */
     size_t batch, height, width; /* that pass is for */
-    struct scratch *scratch;     /* [batch]: inputs that had to be converted */
-    const float **inputs;        /* [batch] */
-    struct floats *shapes;       /* [batch] */
-    float **attention, **token_rows, **logits;
+    size_t lowest;               /* layer whose gradients are asked */
+    bool *wanted[KINDS];         /* [layers + 1] */
+    bool *keep;                  /* [layers]: attention for the backward pass alone */
+    float **rows[KINDS];         /* [(layers + 1) * batch]: where the data goes */
+    float **logits;              /* [batch] */
+    float *logit_gradients;      /* [batch, classes] */
 };
-
-static int choose_layers(struct state *state, struct error *error)
-{
-    const size_t count = state->vit.config.layers;
-    const char *layers = options.layers ? options.layers : "all";
-    state->layers = calloc(count, sizeof *state->layers);
-    state->tokens = calloc(count + 1, sizeof *state->tokens);
-    if (!state->layers || !state->tokens)
-        return fail_memory(error, 2 * count);
-    int status = strcmp(layers, "none") == 0
-                     ? 0
-                     : parse_list("--layers", layers, count, state->layers, error);
-    if (status == 0 && options.tokens)
-        status = parse_list("--tokens", options.tokens, count + 1, state->tokens, error);
-    return status;
-}
 
 static int allocate(struct state *state, struct error *error)
 {
     const size_t layers = state->vit.config.layers, batch = (size_t)options.batch;
-    state->scratch = calloc(batch, sizeof *state->scratch);
-    state->inputs = calloc(batch, sizeof *state->inputs);
-    state->shapes = calloc(batch, sizeof *state->shapes);
-    state->attention = calloc(batch * layers, sizeof *state->attention);
-    state->token_rows = calloc(batch * (layers + 1), sizeof *state->token_rows);
+    bool all = true;
+    for (int kind = 0; kind < KINDS; kind++) {
+        state->wanted[kind] = calloc(layers + 1, sizeof **state->wanted);
+        state->rows[kind] = calloc(batch * (layers + 1), sizeof **state->rows);
+        all &= state->wanted[kind] && state->rows[kind];
+    }
+    state->keep = calloc(layers, sizeof *state->keep);
     state->logits = calloc(batch, sizeof *state->logits);
-    return state->scratch && state->inputs && state->shapes && state->attention
-                   && state->token_rows && state->logits
+    state->logit_gradients =
+        calloc(batch * state->vit.model.classes + 1, sizeof *state->logit_gradients);
+    return all && state->keep && state->logits && state->logit_gradients
                ? 0
-               : fail_memory(error, batch * layers * sizeof *state->attention);
+               : fail_memory(error, KINDS * batch * layers * sizeof **state->rows);
+}
+
+/* What is asked of which layer, and from where on gradients are needed for it. */
+static int choose_layers(struct state *state, struct error *error)
+{
+    const size_t count = state->vit.config.layers;
+    const char *layers = options.layers ? options.layers : "all";
+    bool *const *wanted = state->wanted;
+    int status = target_parse(options.grad, &state->vit.model, &state->stage.target, error);
+    if (status == 0 && strcmp(layers, "none") != 0)
+        status = parse_list("--layers", layers, count, wanted[ATTENTION], error);
+    if (status == 0 && options.tokens)
+        status = parse_list("--tokens", options.tokens, count + 1, wanted[TOKENS], error);
+    if (status == 0 && options.act)
+        status = parse_list("--act", options.act, count, wanted[ACT], error);
+    state->lowest = VIT_NO_GRADIENT;
+    if (status < 0 || state->stage.target.kind == TARGET_NONE)
+        return status;
+    for (size_t l = count; l-- > 0;) {
+        wanted[ATTENTION_GRADIENT][l] = wanted[ATTENTION][l];
+        wanted[ACT_GRADIENT][l] = wanted[ACT][l];
+        state->keep[l] = !wanted[ATTENTION][l];
+        if (wanted[ATTENTION][l] || wanted[ACT][l])
+            state->lowest = l;
+    }
+    return 0;
 }
 
 static int take_size(struct state *state, struct error *error)
@@ -102,16 +125,152 @@ static int take_size(struct state *state, struct error *error)
     const struct vit_config *config = &state->vit.config;
     if (!options.size)
         return 0;
-    const int status =
-        parse_size("--size", options.size, &state->wishes.width, &state->wishes.height, error);
+    const int status = parse_size(
+        "--size", options.size, &state->stage.wishes.width, &state->stage.wishes.height, error);
     if (status < 0)
         return status;
-    state->wishes.set = SET_SIZE;
-    if (state->wishes.width % config->patch_columns
-        || state->wishes.height % config->patch_rows)
+    state->stage.wishes.set = SET_SIZE;
+    if (state->stage.wishes.width % config->patch_columns
+        || state->stage.wishes.height % config->patch_rows)
         return fail(error, BAD_USAGE, "--size %s: takes multiples of the patch, %zux%zu",
             options.size, config->patch_columns, config->patch_rows);
     return 0;
+}
+
+static int fits(const struct run *run, const size_t shape[3], struct error *error)
+{
+    const struct state *state = run->state;
+    const struct vit_config *config = &state->vit.config;
+    const struct view_rule *rule = &state->vit.model.input.rule;
+    const size_t h = shape[1], w = shape[2];
+    if (shape[0] == 3 && h > 0 && w > 0 && h % config->patch_rows == 0
+        && w % config->patch_columns == 0 && h <= 1 << 14 && w <= 1 << 14)
+        return 0;
+    return fail(error, BAD_SAMPLE,
+        "input is [%zu,%zu,%zu], %s takes [3,%u,%u] or other multiples of its patch, %zux%zu",
+        shape[0], h, w, state->vit.model.name, rule->height, rule->width, config->patch_columns,
+        config->patch_rows);
+}
+
+/* model.json is made when the logits are known. */
+static json_t *model_json(const struct state *state, json_t *target)
+{
+    const struct vit_config *config = &state->vit.config;
+    return json_pack("{s:s, s:i, s:b, s:i, s:[i,i], s:[i,i], s:i, s:i, s:s, s:o}", "model",
+        state->vit.model.name, "prefix", (int)config->prefix, "distilled", config->distilled,
+        "registers", (int)config->registers, "patch", (int)config->patch_rows,
+        (int)config->patch_columns, "grid", (int)(state->height / config->patch_rows),
+        (int)(state->width / config->patch_columns), "layers", (int)config->layers, "heads",
+        (int)config->heads, "readout", config->mean ? "mean" : "cls", "target", target);
+}
+
+/* One member a layer of each kind that is asked for: index b of count. */
+static int add_layers(
+    struct state *state, struct sample *sample, size_t b, size_t count, struct error *error)
+{
+    const struct vit_config *config = &state->vit.config;
+    const size_t height = state->height / config->patch_rows;
+    const size_t width = state->width / config->patch_columns;
+    const size_t tokens = config->prefix + height * width;
+    const size_t attention[3] = { config->heads, tokens, tokens };
+    const size_t stream[2] = { tokens, config->dim };
+    const size_t act[3] = { config->dim, height, width };
+    const struct {
+        const char *name;
+        size_t rank;
+        const size_t *shape;
+    } members[KINDS] = {
+        [ATTENTION] = { "attn.", 3, attention },
+        [ATTENTION_GRADIENT] = { "attngrad.", 3, attention },
+        [TOKENS] = { "tokens.", 2, stream },
+        [ACT] = { "act.block", 3, act },
+        [ACT_GRADIENT] = { "actgrad.block", 3, act },
+    };
+    char suffix[40];
+    int status = 0;
+    for (size_t l = 0; l <= config->layers; l++)
+        for (int kind = 0; kind < KINDS && status == 0; kind++) {
+            float **to = &state->rows[kind][l * count + b];
+            *to = NULL;
+            snprintf(suffix, sizeof suffix, "%s%02zu.npy", members[kind].name, l);
+            if (state->wanted[kind][l])
+                status = sample_add_floats(
+                    sample, suffix, members[kind].rank, members[kind].shape, to, error);
+        }
+    return status;
+}
+
+static int add_members(
+    struct state *state, const struct batch *batch, size_t b, bool keep, struct error *error)
+{
+    struct sample *sample = batch->samples[b];
+    int status = 0;
+    modelstage_drop_old(sample, keep);
+    state->logits[b] = NULL;
+    if (state->vit.model.classes > 0)
+        status = sample_add_floats(
+            sample, "logits.npy", 1, &state->vit.model.classes, &state->logits[b], error);
+    return status < 0 ? status : add_layers(state, sample, b, batch->count, error);
+}
+
+/* A pass for as many pictures of that size. */
+static int prepare(struct run *run, const struct batch *batch, struct error *error)
+{
+    struct state *state = run->state;
+    if (state->pass && batch->height == state->height && batch->width == state->width
+        && batch->count <= state->batch)
+        return 0;
+    state->height = batch->height;
+    state->width = batch->width;
+    state->batch = batch->count;
+    const struct vit_plan plan = { batch->count, batch->height, batch->width, state->lowest,
+        state->keep };
+    return vit_prepare(&state->vit, &state->pass, &plan, run->threads, error);
+}
+
+/* model.json of every sample; the logits' gradients by its target are 1 there and 0 elsewhere.
+ */
+static int add_targets(struct state *state, const struct batch *batch, struct error *error)
+{
+    const struct model *model = &state->vit.model;
+    int status = 0;
+    memset(state->logit_gradients, 0,
+        batch->count * model->classes * sizeof *state->logit_gradients);
+    for (size_t b = 0; b < batch->count && status == 0; b++) {
+        json_t *target = json_null();
+        if (state->logits[b]) {
+            const size_t index =
+                target_index(state->logits[b], model->classes, batch->wanted[b]);
+            state->logit_gradients[b * model->classes + index] = 1;
+            target = target_json(model, state->logits[b], index);
+        }
+        status =
+            sample_add_json(batch->samples[b], "model.json", model_json(state, target), error);
+    }
+    return status;
+}
+
+static int forward(struct run *run, const struct batch *batch, struct error *error)
+{
+    struct state *state = run->state;
+    int status = prepare(run, batch, error);
+    for (size_t b = 0; b < batch->count && status == 0; b++)
+        status = add_members(state, batch, b, run->common.keep, error);
+    if (status < 0)
+        return status;
+    const struct vit_outputs outputs = { state->rows[ATTENTION], state->rows[TOKENS],
+        state->logits, state->rows[ACT] };
+    const struct vit_gradients gradients = { state->rows[ATTENTION_GRADIENT],
+        state->rows[ACT_GRADIENT] };
+    vit_forward(&state->vit, state->pass, batch->inputs, batch->count, &outputs);
+    if (!vit_is_finite(&state->vit, state->pass, batch->count))
+        status = model_check_finite(&state->vit.model, error);
+    if (status == 0)
+        status = add_targets(state, batch, error);
+    if (status == 0 && state->lowest != VIT_NO_GRADIENT)
+        vit_backward(
+            &state->vit, state->pass, batch->count, state->logit_gradients, &gradients);
+    return status;
 }
 
 static int open_vitfwd(struct run *run, struct error *error)
@@ -131,11 +290,18 @@ static int open_vitfwd(struct run *run, struct error *error)
     if (run->common.verbose)
         run_warn(
             run, NULL, "BLIS kernels %s, %zu threads", kernels, threads_count(run->threads));
-    status = choose_layers(state, error);
+    state->stage.model = &state->vit.model;
+    state->stage.max_pixels = options.max_pixels;
+    state->stage.batch = (size_t)options.batch;
+    state->stage.fits = fits;
+    state->stage.forward = forward;
+    status = allocate(state, error);
+    if (status == 0)
+        status = choose_layers(state, error);
     if (status == 0)
         status = take_size(state, error);
     if (status == 0)
-        status = allocate(state, error);
+        status = modelstage_open(&state->stage, error);
     run->model_name = strdup(state->vit.model.name);
     run->model = vit_describe(&state->vit);
     return status == 0 && (!run->model_name || !run->model) ? fail_memory(error, 1) : status;
@@ -147,187 +313,11 @@ static size_t batch_size(const struct run *run)
     return (size_t)options.batch;
 }
 
-/* A sample's input as the model takes it, or why it can't. */
-static int fit_input(struct state *state, struct sample *sample, size_t b, struct error *error)
-{
-    const struct vit_config *config = &state->vit.config;
-    struct floats *shape = &state->shapes[b];
-    int status =
-        input_fit(sample, &state->vit.model.input, &state->wishes, options.max_pixels, error);
-    if (status == 0)
-        status = sample_floats(sample, "input.npy", 3, shape, &state->scratch[b], error);
-    if (status < 0)
-        return status;
-    const size_t h = shape->shape[1], w = shape->shape[2];
-    if (shape->shape[0] != 3 || h == 0 || w == 0 || h % config->patch_rows
-        || w % config->patch_columns || h > 1 << 14 || w > 1 << 14)
-        return fail(error, BAD_SAMPLE,
-            "input is [%zu,%zu,%zu], %s takes [3,%u,%u] or other multiples of its patch, "
-            "%zux%zu",
-            shape->shape[0], h, w, state->vit.model.name, state->vit.model.input.rule.height,
-            state->vit.model.input.rule.width, config->patch_columns, config->patch_rows);
-    state->inputs[b] = shape->data;
-    return 0;
-}
-
-/* The tasks of one batch: pictures are decoded and resized side by side. */
-struct fitting {
-    struct state *state;
-    struct sample *const *samples;
-    int *status;
-    struct error *errors;
-};
-
-static void fit_task(void *argument, size_t i, size_t worker)
-{
-    struct fitting *fitting = argument;
-    (void)worker;
-    fitting->status[i] = fit_input(fitting->state, fitting->samples[i], i, &fitting->errors[i]);
-}
-
-/* The likeliest class; null where that is not a number. */
-static json_t *target_json(const struct state *state, const float *logits)
-{
-    const size_t classes = state->vit.model.classes;
-    size_t best = 0;
-    double sum = 0;
-    for (size_t c = 1; c < classes; c++)
-        best = logits[c] > logits[best] ? c : best;
-    if (isnan(logits[best]))
-        return json_null();
-    for (size_t c = 0; c < classes; c++)
-        sum += exp((double)logits[c] - (double)logits[best]);
-    return json_pack("{s:i, s:s?, s:o, s:o}", "index", (int)best, "name",
-        model_class_name(&state->vit.model, best), "logit", json_float(logits[best]), "prob",
-        isfinite(sum) ? json_real(1 / sum) : json_null());
-}
-
-/* model.json is made when the logits are known. */
-static json_t *model_json(const struct state *state, const float *logits)
-{
-    const struct vit_config *config = &state->vit.config;
-    json_t *target = logits ? target_json(state, logits) : json_null();
-    return json_pack("{s:s, s:i, s:b, s:i, s:[i,i], s:[i,i], s:i, s:i, s:s, s:o}", "model",
-        state->vit.model.name, "prefix", (int)config->prefix, "distilled", config->distilled,
-        "registers", (int)config->registers, "patch", (int)config->patch_rows,
-        (int)config->patch_columns, "grid", (int)(state->height / config->patch_rows),
-        (int)(state->width / config->patch_columns), "layers", (int)config->layers, "heads",
-        (int)config->heads, "readout", config->mean ? "mean" : "cls", "target", target);
-}
-
-/* Drops what a model before this one left, adds this one's members and notes where their data
- * goes: index b of count. */
-static int add_members(struct state *state, struct sample *sample, size_t b, size_t count,
-    bool keep, struct error *error)
-{
-    static const char *const old[] = { "logits.npy", "attn*", "tokens*", "act*", "model.json" };
-    const struct vit_config *config = &state->vit.config;
-    const size_t tokens =
-        config->prefix
-        + state->height / config->patch_rows * (state->width / config->patch_columns);
-    const size_t attention[3] = { config->heads, tokens, tokens };
-    const size_t stream[2] = { tokens, config->dim };
-    char suffix[32];
-    int status = 0;
-    for (size_t i = 0; i < sizeof old / sizeof *old; i++)
-        sample_drop(sample, old[i]);
-    if (!keep)
-        sample_drop(sample, "input.npy");
-    state->logits[b] = NULL;
-    if (config->readout != READ_NONE)
-        status = sample_add_floats(
-            sample, "logits.npy", 1, &state->vit.model.classes, &state->logits[b], error);
-    for (size_t l = 0; l <= config->layers && status == 0; l++) {
-        float **to = &state->token_rows[l * count + b];
-        *to = NULL;
-        snprintf(suffix, sizeof suffix, "tokens.%02zu.npy", l);
-        if (state->tokens[l])
-            status = sample_add_floats(sample, suffix, 2, stream, to, error);
-        if (l == config->layers || status < 0)
-            break;
-        to = &state->attention[l * count + b];
-        *to = NULL;
-        snprintf(suffix, sizeof suffix, "attn.%02zu.npy", l);
-        if (state->layers[l])
-            status = sample_add_floats(sample, suffix, 3, attention, to, error);
-    }
-    return status;
-}
-
-/* count samples whose inputs are of one size. */
-static int forward(struct run *run, struct sample *const *samples, const float **inputs,
-    size_t count, size_t height, size_t width, struct error *error)
-{
-    struct state *state = run->state;
-    int status = 0;
-    if (!state->pass || height != state->height || width != state->width
-        || count > state->batch) {
-        status =
-            vit_prepare(&state->vit, &state->pass, count, height, width, run->threads, error);
-        state->height = height;
-        state->width = width;
-        state->batch = count;
-    }
-    for (size_t b = 0; b < count && status == 0; b++)
-        status = add_members(state, samples[b], b, count, run->common.keep, error);
-    if (status < 0)
-        return status;
-    const struct vit_outputs outputs = { state->attention, state->token_rows, state->logits };
-    vit_forward(&state->vit, state->pass, inputs, count, &outputs);
-    for (size_t b = 0; b < count && status == 0; b++)
-        status = sample_add_json(
-            samples[b], "model.json", model_json(state, state->logits[b]), error);
-    return status;
-}
-
-/* Runs of samples whose inputs have one size go through together. */
-static int forward_runs(
-    struct run *run, struct sample **good, size_t count, struct error *error)
-{
-    struct state *state = run->state;
-    int status = 0;
-    for (size_t first = 0, next; first < count && status == 0; first = next) {
-        const size_t *shape = state->shapes[first].shape;
-        for (next = first + 1; next < count; next++)
-            if (memcmp(shape, state->shapes[next].shape, 3 * sizeof *shape) != 0)
-                break;
-        status = forward(
-            run, good + first, state->inputs + first, next - first, shape[1], shape[2], error);
-    }
-    return status;
-}
-
 static int process_samples(
     struct run *run, struct sample *const *samples, size_t count, struct error *error)
 {
     struct state *state = run->state;
-    struct fitting fitting = { state, samples, calloc(count, sizeof(int)),
-        calloc(count, sizeof(struct error)) };
-    struct sample **good = calloc(count, sizeof *good);
-    size_t good_count = 0;
-    int status = fitting.status && fitting.errors && good ? 0 : fail_memory(error, count);
-    if (status == 0)
-        threads_run(run->threads, count, fit_task, &fitting);
-    for (size_t i = 0; i < count && status == 0; i++) {
-        if (fitting.status[i] < 0) {
-            /* Only the first sample ends a run, whatever the size of its batch. */
-            const int kind =
-                i > 0 && fitting.status[i] == BAD_USAGE ? BAD_SAMPLE : fitting.status[i];
-            status = run_reject(run, samples[i], kind, &fitting.errors[i]);
-            if (status < 0)
-                *error = fitting.errors[i];
-            continue;
-        }
-        state->inputs[good_count] = state->inputs[i];
-        state->shapes[good_count] = state->shapes[i];
-        good[good_count++] = samples[i];
-    }
-    if (status == 0)
-        status = forward_runs(run, good, good_count, error);
-    free(fitting.status);
-    free(fitting.errors);
-    free(good);
-    return status;
+    return modelstage_samples(run, &state->stage, samples, count, error);
 }
 
 static void close_vitfwd(struct run *run)
@@ -335,16 +325,14 @@ static void close_vitfwd(struct run *run)
     struct state *state = run->state;
     if (!state)
         return;
-    for (size_t b = 0; state->scratch && b < options.batch; b++)
-        free(state->scratch[b].bytes);
-    free(state->scratch);
-    free(state->inputs);
-    free(state->shapes);
-    free(state->attention);
-    free(state->token_rows);
+    for (int kind = 0; kind < KINDS; kind++) {
+        free(state->wanted[kind]);
+        free(state->rows[kind]);
+    }
+    free(state->keep);
     free(state->logits);
-    free(state->layers);
-    free(state->tokens);
+    free(state->logit_gradients);
+    modelstage_close(&state->stage);
     vit_pass_free(state->pass);
     vit_close(&state->vit);
     free(state);
@@ -354,7 +342,7 @@ int main(int argc, char **argv)
 {
     static const struct stage stage = {
         .name = "vitfwd",
-        .purpose = "reads pictures or inputs, writes a ViT's logits, attention and tokens",
+        .purpose = "reads pictures or inputs, writes a ViT's logits, attention and gradients",
         .options = rows,
         .flags = STAGE_THREADED,
         .open = open_vitfwd,

@@ -5,6 +5,9 @@
  * else the comparison would not notice either.
  */
 #include "common/gemm.h"
+<<<<<<< HEAD
+#include "tests/families.h"
+=======
 #include "common/vit.h"
 #include "tests/reference.h"
 
@@ -29,12 +32,15 @@ static void open_case(struct vit *vit, const char *name, const json_t *json)
         ck_assert_msg(vit_open(vit, path, &wishes, &error) == 0, "%s: %s", name, error.text);
     }
 }
+>>>>>>> h/loader
 
 /* The largest differences of one forward pass from the reference. */
 struct differences {
     double attention, tokens, logits; /* absolute; relative to the largest; likewise */
 };
 
+<<<<<<< HEAD
+=======
 static void compare(const char *name, const char *kind, size_t layers, size_t batch,
     float *const *ours, bool relative, double *most)
 {
@@ -70,6 +76,7 @@ static void free_rows(float **rows, size_t count)
     free(rows);
 }
 
+>>>>>>> h/loader
 /* second: the input of another size. False: the case has none. */
 static bool run(const struct vit *vit, const char *name, bool second, size_t thread_count,
     struct differences *found)
@@ -86,12 +93,13 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     float **attention = make_rows(config->layers * batch, config->heads * t * t);
     float **tokens = make_rows((config->layers + 1) * batch, t * config->dim);
     float **logits = make_rows(batch, vit->model.classes + 1);
-    const struct vit_outputs outputs = { attention, tokens, logits };
+    const struct vit_outputs outputs = { attention, tokens, logits, NULL };
+    const struct vit_plan plan = { batch, h, w, VIT_NO_GRADIENT, NULL };
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < batch; b++)
         inputs[b] = input.data + b * 3 * h * w;
     ck_assert(threads_create(&threads, thread_count, &error) == 0);
-    ck_assert(vit_prepare(vit, &pass, batch, h, w, threads, &error) == 0);
+    ck_assert(vit_prepare(vit, &pass, &plan, threads, &error) == 0);
     vit_forward(vit, pass, inputs, batch, &outputs);
     *found = (struct differences){ 0 };
     compare(name, second ? "attn2" : "attn", config->layers, batch, attention, false,
@@ -149,97 +157,6 @@ START_TEST(same_head)
     json_decref(json);
 }
 END_TEST
-
-/* A copy of values times sqrt(head size): what attention without its scale would see. */
-static const float *grown(const struct vit *vit, const float *values, size_t count)
-{
-    static float room[1 << 20];
-    static size_t used;
-    used = used + count > sizeof room / sizeof *room ? 0 : used;
-    float *to = room + used;
-    used += count;
-    for (size_t i = 0; i < count; i++)
-        to[i] = values[i] * sqrtf((float)(vit->config.dim / vit->config.heads));
-    return to;
-}
-
-/* Queries as if nobody had divided by sqrt(head size). */
-static void unscale(const struct vit *vit, const float **w)
-{
-    const size_t d = vit->config.dim, head = d / vit->config.heads;
-    const float *qkv = w[QKV_WEIGHT - GLOBAL_SLOTS], *bias = w[QKV_BIAS - GLOBAL_SLOTS];
-    if (w[Q_NORM_WEIGHT - GLOBAL_SLOTS]) {
-        w[Q_NORM_WEIGHT - GLOBAL_SLOTS] = grown(vit, w[Q_NORM_WEIGHT - GLOBAL_SLOTS], head);
-        w[Q_NORM_BIAS - GLOBAL_SLOTS] = grown(vit, w[Q_NORM_BIAS - GLOBAL_SLOTS], head);
-        return;
-    }
-    if (qkv) {
-        w[QKV_WEIGHT - GLOBAL_SLOTS] = w[QKV_BIAS - GLOBAL_SLOTS] = NULL;
-        w[Q_WEIGHT - GLOBAL_SLOTS] = qkv;
-        w[K_WEIGHT - GLOBAL_SLOTS] = qkv + d * d;
-        w[V_WEIGHT - GLOBAL_SLOTS] = qkv + 2 * d * d;
-        w[Q_BIAS - GLOBAL_SLOTS] = bias;
-        w[K_BIAS - GLOBAL_SLOTS] = bias ? bias + d : NULL;
-        w[V_BIAS - GLOBAL_SLOTS] = bias ? bias + 2 * d : NULL;
-    }
-    w[Q_WEIGHT - GLOBAL_SLOTS] = grown(vit, w[Q_WEIGHT - GLOBAL_SLOTS], d * d);
-    if (w[Q_BIAS - GLOBAL_SLOTS])
-        w[Q_BIAS - GLOBAL_SLOTS] = grown(vit, w[Q_BIAS - GLOBAL_SLOTS], d);
-}
-
-/* What goes wrong in real loaders, one at a time. */
-static bool mutate(struct vit *vit, const char *mutation, bool *second)
-{
-    struct vit_config *config = &vit->config;
-    const size_t d = config->dim;
-    if (strcmp(mutation, "eps") == 0) {
-        config->eps = config->eps > 5e-6f ? 1e-6f : 1e-5f;
-    } else if (strcmp(mutation, "act") == 0) {
-        config->activation = config->activation == GELU_ERF    ? GELU_TANH
-                             : config->activation == GELU_TANH ? GELU_QUICK
-                                                               : GELU_ERF;
-    } else if (strcmp(mutation, "pos_resize") == 0) {
-        *second = true;
-        config->resize = config->resize == RESIZE_PLAIN ? RESIZE_OFFSET : RESIZE_PLAIN;
-    } else if (strcmp(mutation, "qkv_order") == 0) {
-        for (size_t l = 0; l < config->layers; l++) {
-            const float **w = vit->blocks[l];
-            if (w[QKV_WEIGHT - GLOBAL_SLOTS]) { /* as k, v, q */
-                const float *qkv = w[QKV_WEIGHT - GLOBAL_SLOTS];
-                w[QKV_WEIGHT - GLOBAL_SLOTS] = NULL;
-                w[Q_WEIGHT - GLOBAL_SLOTS] = qkv + d * d;
-                w[K_WEIGHT - GLOBAL_SLOTS] = qkv;
-                w[V_WEIGHT - GLOBAL_SLOTS] = qkv + 2 * d * d;
-            } else {
-                const float *q = w[Q_WEIGHT - GLOBAL_SLOTS];
-                w[Q_WEIGHT - GLOBAL_SLOTS] = w[K_WEIGHT - GLOBAL_SLOTS];
-                w[K_WEIGHT - GLOBAL_SLOTS] = q;
-            }
-        }
-    } else if (strcmp(mutation, "attn_scale") == 0) {
-        for (size_t l = 0; l < config->layers; l++)
-            unscale(vit, vit->blocks[l]);
-    } else if (strcmp(mutation, "layerscale") == 0) {
-        for (size_t l = 0; l < config->layers; l++)
-            vit->blocks[l][SCALE1 - GLOBAL_SLOTS] = NULL;
-    } else if (strcmp(mutation, "norm_pre") == 0) {
-        vit->global[PRE_NORM_WEIGHT] = NULL;
-    } else if (strcmp(mutation, "qk_norm") == 0) {
-        for (size_t l = 0; l < config->layers; l++)
-            vit->blocks[l][Q_NORM_WEIGHT - GLOBAL_SLOTS] = NULL;
-    } else if (strcmp(mutation, "pooling") == 0) {
-        config->readout = config->readout == READ_CLASS ? READ_MEAN : READ_CLASS;
-        return vit->model.classes > 0 && (config->class_token || config->readout == READ_MEAN);
-    } else if (strcmp(mutation, "prefix") == 0) {
-        if (config->prefix == 0 || config->pos_prefix == config->prefix)
-            return false; /* handled where a position belongs to another token */
-        config->pos_prefix = config->pos_prefix ? 0 : config->prefix;
-        return config->pos_prefix == 0;
-    } else {
-        ck_abort_msg("a mutation that this test doesn't know: %s", mutation);
-    }
-    return true;
-}
 
 START_TEST(mutations_show)
 {

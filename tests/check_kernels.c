@@ -214,7 +214,7 @@ START_TEST(activations)
     for (size_t s = 0; s < 3; s++) {
         for (size_t i = 0; i < STEPS; i++)
             y[i] = x[i] = spans[s] * ((float)i / (STEPS / 2) - 1);
-        activation_forward(y, NULL, (enum activation)_i, 1, STEPS, STEPS);
+        activation_forward(y, y, (enum activation)_i, 1, STEPS, STEPS);
         for (size_t i = 0; i < STEPS; i++)
             expect_near((double)y[i], naive_activation((double)x[i], (enum activation)_i),
                 3e-7 * fmax(1, fabs((double)x[i])), "activation", i);
@@ -227,7 +227,7 @@ START_TEST(activation_of_extremes)
     const enum activation activation = (enum activation)_i;
     float x[] = { 0, 50, -50, 1e4f, -1e4f, 1e30f, -1e30f, INFINITY, NAN, -0.0f, 1e-40f };
     static const float expected[] = { 0, 50, 0, 1e4f, 0, 1e30f, 0, INFINITY, NAN, 0 };
-    activation_forward(x, NULL, activation, 1, sizeof x / sizeof *x, sizeof x / sizeof *x);
+    activation_forward(x, x, activation, 1, sizeof x / sizeof *x, sizeof x / sizeof *x);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (isnan(expected[i]))
             ck_assert(isnan(x[i]));
@@ -236,35 +236,34 @@ START_TEST(activation_of_extremes)
                 "%zu: %g, not %g", i, (double)x[i], (double)expected[i]);
     ck_assert(fabsf(x[10]) < 2e-40f);
     float low = -INFINITY; /* 0 times infinity, as in PyTorch, but for ReLU */
-    activation_forward(&low, NULL, activation, 1, 1, 1);
+    activation_forward(&low, &low, activation, 1, 1, 1);
     ck_assert(activation == RELU ? low == 0 : isnan(low));
 }
 END_TEST
 
-/* Tiles of all sizes, with and without a bias; NaN where it was and nowhere else. */
+/* Tiles of all sizes, in place and elsewhere; NaN where it was and nowhere else. */
 START_TEST(activation_tiles)
 {
     const size_t columns = sizes[_i];
-    static float x[ROOM], before[ROOM], bias[MOST];
-    fill(bias, columns, 9, 1);
+    static float x[ROOM], before[ROOM], y[ROOM];
     for (int a = GELU_ERF; a <= RELU; a++)
         for (size_t gap = 0; gap < 8; gap += 7)
-            for (int biased = 0; biased < 2; biased++) {
+            for (int placed = 0; placed < 2; placed++) {
                 const size_t stride = columns + gap, bad = stride + columns / 2;
                 fill_rows(x, ROWS, columns, stride, (unsigned)a, 4);
                 x[bad] = NAN;
                 memcpy(before, x, sizeof x);
-                activation_forward(
-                    x, biased ? bias : NULL, (enum activation)a, ROWS, columns, stride);
-                expect_gaps(x, ROWS, columns, stride);
+                memcpy(y, x, sizeof x);
+                float *to = placed ? x : y;
+                activation_forward(to, x, (enum activation)a, ROWS, columns, stride);
+                expect_gaps(to, ROWS, columns, stride);
                 for (size_t i = 0; i < ROWS * stride; i++) {
                     if (i % stride >= columns)
                         continue;
-                    const double in =
-                        (double)before[i] + (biased ? (double)bias[i % stride] : 0);
-                    expect_nan(x[i], i == bad, i);
+                    const double in = (double)before[i];
+                    expect_nan(to[i], i == bad, i);
                     if (i != bad)
-                        expect_near((double)x[i], naive_activation(in, (enum activation)a),
+                        expect_near((double)to[i], naive_activation(in, (enum activation)a),
                             4e-7 * fmax(1, fabs(in)), "tile", i);
                 }
             }
@@ -282,7 +281,7 @@ START_TEST(gates)
             fill_rows(gate, ROWS, width, stride, 7, 4);
             gate[0] = NAN;
             memcpy(before, x, sizeof x);
-            gated_forward(x, gate, (enum activation)a, ROWS, width, stride);
+            gated_forward(x, x, gate, (enum activation)a, ROWS, width, stride);
             expect_gaps(x, ROWS, width, stride);
             for (size_t i = 0; i < ROWS * stride; i++) {
                 if (i % stride >= width)

@@ -113,8 +113,10 @@ static inline void run_forward(const struct vit *vit)
     float *outputs[2] = { logits, logits + vit->model.classes };
     const float *inputs[2] = { input, input };
     ck_assert_int_eq(threads_create(&threads, 2, &error), 0);
-    ck_assert_int_eq(vit_prepare(vit, &pass, 2, h, w, threads, &error), 0);
-    vit_forward(vit, pass, inputs, 2, &(struct vit_outputs){ attentions, NULL, outputs });
+    ck_assert_int_eq(vit_prepare(vit, &pass,
+                         &(struct vit_plan){ 2, h, w, VIT_NO_GRADIENT, NULL }, threads, &error),
+        0);
+    vit_forward(vit, pass, inputs, 2, &(struct vit_outputs){ attentions, NULL, outputs, NULL });
     for (size_t i = 0; i < 2 * vit->model.classes; i++)
         ck_assert(isfinite(logits[i]));
     for (size_t i = 0; i < config->heads * t * t; i++)

@@ -97,8 +97,8 @@ $ members() { tensorls 2>/dev/null | cut -f 2,4 | grep -e attn -e tokens -e logi
 
 $ . ./members.sh; vitfwd -l 0,3-4,-1 -t 0,6 in.tar 2>/dev/null | members | head -n 7
 logits.npy	[10]
-tokens.00.npy	[65,128]
 attn.00.npy	[4,65,65]
+tokens.00.npy	[65,128]
 attn.03.npy	[4,65,65]
 attn.04.npy	[4,65,65]
 attn.05.npy	[4,65,65]
@@ -185,14 +185,20 @@ $ vitfwd -V
 vitfwd (saccade) 0.1.0
 $ vitfwd -h
 usage: vitfwd [options] [FILE...]
-vitfwd reads pictures or inputs, writes a ViT's logits, attention and tokens
+vitfwd reads pictures or inputs, writes a ViT's logits, attention and gradients
 
   -m, --model MODEL       a .safetensors or .pth file, a directory as the hub
                           lays it out, or a name in $SACCADE_MODELS; default:
                           $SACCADE_VIT, else the ViT that comes with saccade
   -l, --layers LIST|none  layers whose attention is written (default: all)
+  -g, --grad TARGET       also write the gradient of a class's logit by the
+                          attention of these layers: pred (the likeliest class),
+                          true (the sample's cls), an index or a class name
   -t, --tokens LIST       write the residual stream entering these blocks; one
                           more than the last is what leaves the model
+      --act LIST          write what these blocks' attention reads, as channels
+                          over the patches; with --grad also the gradient by it:
+                          for gradcam
   -b, --batch N           pictures computed at once (default: 8)
       --size N|WxH        another input size than the model's own, in multiples
                           of its patch
@@ -402,6 +408,72 @@ vitfwd: 2 of 2 samples are bad, over --max-bad 1
 $ vitfwd plain.tar 2>/dev/null | { . ./shapes.sh; shapes; } | grep logits
 cat logits.npy [10]
 dog logits.npy [10]
+
+# Gradients: which members, for which class, and what is no class.
+
+$ . ./shapes.sh; vitfwd -l 4- -g pred --act -1 in.tar 2>/dev/null | shapes | grep -e attn -e act | grep cat
+cat attn.04.npy [4,65,65]
+cat attngrad.04.npy [4,65,65]
+cat attn.05.npy [4,65,65]
+cat attngrad.05.npy [4,65,65]
+cat act.block05.npy [128,8,8]
+cat actgrad.block05.npy [128,8,8]
+$ vitfwd -l none -g pred --act 0,2 in.tar 2>/dev/null | { . ./shapes.sh; shapes; } | grep -e attn -e act | grep cat
+cat act.block00.npy [128,8,8]
+cat actgrad.block00.npy [128,8,8]
+cat act.block02.npy [128,8,8]
+cat actgrad.block02.npy [128,8,8]
+$ vitfwd -l none --act 0 in.tar 2>/dev/null | { . ./shapes.sh; shapes; } | grep -e attn -e act | grep cat
+cat act.block00.npy [128,8,8]
+$ vitfwd -g none in.tar 2>/dev/null >none.tar; tensorcat --only 'attn*' none.tar 2>/dev/null | tensorls 2>/dev/null | cut -f 2 | sort | uniq -c
+      3 attn.00.npy
+      3 attn.01.npy
+      3 attn.02.npy
+      3 attn.03.npy
+      3 attn.04.npy
+      3 attn.05.npy
+      1 member
+      1 model
+$ target() { vitfwd -l none "$@" cat.tar 2>/dev/null | tar xOf - cat.model.json | grep -o '"target.*'; }; declare -f target >target.sh
+$ preprocess cat.jpg 2>/dev/null >cat.tar; . ./target.sh; for g in pred 3 cat CAT dog; do target -g $g; done
+"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
+"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
+"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
+"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
+"target":{"index":5,"name":"dog","logit":0.87092847,"prob":0.0970816143780235}}
+$ for g in 10 elephant '' a do 1.5; do vitfwd -g "$g" cat.tar >/dev/null; echo $?; done
+vitfwd: --grad 10: vit-cifar10-p4:aef0a747 has 10 classes, from 0 to 9
+2
+vitfwd: --grad elephant: takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
+2
+vitfwd: --grad : takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
+2
+vitfwd: --grad a: no class of vit-cifar10-p4:aef0a747 has that name; near it: 0 "airplane", 1 "automobile", 3 "cat"
+2
+vitfwd: --grad do: no class of vit-cifar10-p4:aef0a747 has that name; near it: 5 "dog"
+2
+vitfwd: --grad 1.5: takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
+2
+$ vitfwd -g true cat.tar >/dev/null
+vitfwd: cat: has no cls, so --grad true has no class: see preprocess --labels
+[exit 2]
+$ echo 7 >cat.cls; echo 11 >dog.cls; tar cf classed.tar cat.jpg cat.cls dog.jpg dog.cls; vitfwd -l none -g true classed.tar >true.tar
+vitfwd: dog: cls is 11, vit-cifar10-p4:aef0a747 has 10 classes
+vitfwd: 2 samples, 1 bad
+[exit 1]
+$ tar xOf true.tar cat.model.json | grep -o '"target.*'
+"target":{"index":7,"name":"horse","logit":-1.6895431,"prob":0.00750133058202865}}
+$ vitfwd -m $DATA/vit/hf-vit-model -g pred cat.tar >/dev/null
+vitfwd: --grad pred: hf-vit-model:64658e74 has no head that gives logits, so there is nothing to take a gradient of
+[exit 2]
+$ vitfwd --act 6 cat.tar >/dev/null
+vitfwd: --act 6: there are 6, 0 to 5
+[exit 2]
+$ for j in 1 2 3; do for b in 1 2 8; do vitfwd -g pred --act all -j $j -b $b in.tar 2>/dev/null | cksum; done; done | sort -u | wc -l
+1
+$ vitfwd -g pred in.tar 2>/dev/null | vitfwd -l none - 2>/dev/null | { . ./shapes.sh; shapes; } | grep -c attngrad
+0
+[exit 1]
 
 # Framing: nothing, cut anywhere, a full disk, a closed pipe, files.
 

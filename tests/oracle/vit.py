@@ -39,6 +39,7 @@ import vit_parts as parts
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data" / "vit"
 MINIMUM_CHANGE = 1e-3
+MAXIMUM_NOISE = 2e-5  # of float32 gradients: the tests allow 1e-4
 CASES = {}
 # Where the first draw of a case's parameters is too weak or too noisy, a later one.
 SEEDS = {
@@ -490,7 +491,7 @@ class WeightedAttention(nn.MultiheadAttention):
     def forward(self, query, key, value, need_weights=False):
         out, weights = super().forward(query, key, value, need_weights=True,
                                        average_attn_weights=False)
-        self.weights = weights.detach()
+        self.weights = weights
         return out, None
 
 
@@ -532,7 +533,8 @@ def torchvision_at_size(case, model, size):
 
 def torchvision_call(model, pixels, recorder):
     logits = model(pixels)
-    recorder.attention = [layer.self_attention.weights for layer in model.encoder.layers]
+    layers = model.encoder.layers
+    recorder.attention = [vars(layer.self_attention).pop("weights") for layer in layers]
     return logits
 
 
@@ -681,10 +683,10 @@ def pixels(case, size, batch):
     return torch.from_numpy(noise.astype(np.float32))
 
 
-def run_at(case, model, x, size, **options):
+def run_at(case, model, x, size, what=parts.run, **options):
     """Runs a model at a size; resizing is asked of the library only where it is needed."""
     resizing = size != tuple(case.config["image"])
-    return parts.run(case, case.at_size(case, model, size), x, resizing=resizing, **options)
+    return what(case, case.at_size(case, model, size), x, resizing=resizing, **options)
 
 
 def check_mistake(case, name, model, inputs, truth):
@@ -738,12 +740,39 @@ def precision(case, single, inputs, truth):
     return attention, rest
 
 
-def write_arrays(case, directory, inputs, truth):
-    for suffix, (_, x), out in zip(("", "2"), inputs, truth):
+def choose_target(logits):
+    """The first picture's best class; for the second its best but one, or the next if that
+    would be the same class."""
+    best = int(logits[0].argmax())
+    return [best, next(int(c) for c in logits[1].argsort(descending=True)[1:] if c != best)]
+
+
+def differentiate(case, model, inputs, target):
+    """The gradients at each size; a second input has one picture and the first's target."""
+    return [run_at(case, model, x, size, what=functools.partial(
+        parts.gradients, target=target[: len(x)])) for size, x in inputs]
+
+
+def gradient_precision(case, single, inputs, target, truth):
+    """The largest difference of the library's own float32 over the largest gradient of the
+    same picture and layer, and the least of these over the greatest of its layer."""
+    off, least = [], []
+    for right, got in zip(truth, differentiate(case, single, inputs, target)):
+        for kind in ("attngrad", "actgrad"):
+            for a, b in zip(right[kind], got[kind]):
+                largest = a.abs().flatten(1).amax(1)
+                off.append(((a - b).abs().flatten(1).amax(1) / largest).max())
+                least.append(largest.min() / largest.max())
+    return float(np.max(off)), float(np.min(least))  # NaN stays NaN
+
+
+def write_arrays(directory, inputs, truth, gradients):
+    for suffix, (_, x), *outs in zip(("", "2"), inputs, truth, gradients):
+        out = {**outs[0], **outs[1]}
         arrays = {f"input{suffix}": x}
         if "logits" in out:
             arrays[f"logits{suffix}"] = out["logits"][0]
-        for kind in ("attn", "tokens"):
+        for kind in out.keys() - {"logits"}:
             for layer, value in enumerate(out[kind]):
                 arrays[f"{kind}{suffix}.{layer:02d}"] = value
         for name, value in arrays.items():
@@ -764,13 +793,17 @@ def make(case):
         right = next(iter(case.tails.values()))(double, out["tokens"][-1])
         assert torch.allclose(right, out["logits"][0], rtol=1e-10, atol=1e-12), case.name
     case.config["classes"] = truth[0]["logits"][0].shape[1] if "logits" in truth[0] else 0
-    write_arrays(case, directory, inputs, truth)
+    target = choose_target(truth[0]["logits"][0]) if "logits" in truth[0] else None
+    gradients = differentiate(case, double, inputs, target) if target else [{}] * len(inputs)
+    write_arrays(directory, inputs, truth, gradients)
     for path in directory.iterdir():
         path.chmod(0o644)
     write_json(directory / "case.json", {
         "family": case.family, "library": case.library, "config": case.config,
-        "mutations": case.mutations})
+        "mutations": case.mutations, **({"target": target} if target else {})})
     report(case, directory, single, double, inputs, truth)
+    if target:
+        report_gradients(case, single, inputs, target, gradients)
 
 
 def report(case, directory, single, double, inputs, truth):
@@ -789,6 +822,13 @@ def report(case, directory, single, double, inputs, truth):
     case.weak = bool(weak) or peak < 0.5 or attention > 2.5e-6 or rest > 2.5e-6
     if case.weak:
         print(f"    WEAK: {weak}")
+
+
+def report_gradients(case, single, inputs, target, truth):
+    off, least = gradient_precision(case, single, inputs, target, truth)
+    print(f"    gradients of {target}: float32 differs by {off:.1e} (relative), "
+          f"pictures' largest by a factor of {1 / least:.1f}")
+    case.weak = case.weak or not (off < MAXIMUM_NOISE and least > MINIMUM_CHANGE)
 
 
 def define_cases():

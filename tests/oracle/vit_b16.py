@@ -5,11 +5,14 @@ the forward pass at the size that people use.  350 MB, so it stays out of the re
 
 Writes model.safetensors, config.json, input.npy [1,3,224,224], logits.npy [1,1000],
 attn.LL.npy [1,12,197,197] of layers 00, 05 and 11, rollout.npy [14,14] (Abnar and Zuidema:
-mean over heads, residual 1/2, the class token's row) and case.json."""
+mean over heads, residual 1/2, the class token's row), the gradients of the largest logit:
+attngrad.LL.npy of the same layers, actgrad.11.npy [1,768,14,14] by what norm1 of block 11 made
+of the patches, act.11.npy; and case.json, whose target is that logit's index."""
 
 import json
 import pathlib
 import sys
+import types
 
 import torchvision_ops  # noqa: F401  before timm
 
@@ -21,6 +24,10 @@ from timm.models import save_for_hf
 import vit_parts as parts
 
 KEPT = (0, 5, 11)
+CONFIG = {"heads": 12, "layers": 12, "dim": 768, "patch": [16, 16], "image": [224, 224],
+          "prefix": 1, "eps": 1e-6, "act": "gelu", "readout": "cls"}
+CASE = types.SimpleNamespace(config=CONFIG, blocks=lambda model: list(model.blocks),
+                             call=lambda model, pixels, recorder: model(pixels))
 QK_GAIN = 2.75  # timm's initial scores are near zero, its attention near uniform
 
 
@@ -45,13 +52,6 @@ def make(directory):
     save_for_hf(model, str(directory), safe_serialization=True)
 
 
-def attention_and_logits(model, x):
-    recorder = parts.Recorder()
-    with torch.no_grad(), recorder:
-        logits = model(x)
-    return [a.numpy() for a in recorder.attention], logits.numpy()
-
-
 def rollout(attention):
     """attention: layers of [heads, N, N] float64 -> the class token's row over patches."""
     product = np.eye(attention[0].shape[-1])
@@ -70,25 +70,30 @@ def main(argument):
         block.attn.fused_attn = False
     noise = parts.generator("vit_b16 input").standard_normal((1, 3, 224, 224))
     x = torch.from_numpy(noise.astype(np.float32))
-    single, single_logits = attention_and_logits(model, x)
-    attention, logits = attention_and_logits(model.double(), x.double())
-    arrays = {"input": x.numpy(), "logits": logits,
-              "rollout": rollout([a[0] for a in attention]).reshape(14, 14)}
-    arrays |= {f"attn.{layer:02d}": attention[layer] for layer in KEPT}
+    single = parts.run(CASE, model, x)
+    target = [int(single["logits"][0].argmax())]
+    single |= parts.gradients(CASE, model, x, target)
+    model.double()
+    truth = parts.run(CASE, model, x) | parts.gradients(CASE, model, x, target)
+    logits = truth["logits"][0]
+    arrays = {"input": x, "logits": logits, "act.11": truth["act"][11],
+              "actgrad.11": truth["actgrad"][11],
+              "rollout": rollout([a[0].numpy() for a in truth["attn"]]).reshape(14, 14)}
+    for layer in KEPT:
+        arrays[f"attn.{layer:02d}"] = truth["attn"][layer]
+        arrays[f"attngrad.{layer:02d}"] = truth["attngrad"][layer]
     for name, value in arrays.items():
-        np.save(directory / f"{name}.npy", value.astype("<f4"))
+        np.save(directory / f"{name}.npy", np.asarray(value).astype("<f4"))
     for path in directory.iterdir():
         path.chmod(0o644)
-    config = {"heads": 12, "layers": 12, "dim": 768, "patch": [16, 16], "image": [224, 224],
-              "prefix": 1, "eps": 1e-6, "act": "gelu", "readout": "cls"}
     (directory / "case.json").write_text(json.dumps(
-        {"family": "timm", "library": f"timm {timm.__version__}", "config": config}) + "\n")
+        {"family": "timm", "library": f"timm {timm.__version__}", "config": CONFIG,
+         "target": target}) + "\n")
     for layer in KEPT:
-        print(f"layer {layer}: largest attention {attention[layer].max():.2f}")
-    worst = max(np.abs(a - b).max() for a, b in zip(attention, single))
-    spread = np.abs(logits - single_logits).max()
-    print(f"float32 differs by {worst:.1e} (attention), {spread:.1e} (logits, whose standard "
-          f"deviation is {logits.std():.2f})")
+        print(f"layer {layer}: largest attention {truth['attn'][layer].max():.2f}")
+    worst = {kind: parts.change({0: truth[kind]}, {0: single[kind]}) for kind in truth}
+    print("float32 differs by " + ", ".join(f"{worst[k]:.1e} ({k})" for k in worst)
+          + " of the largest of a layer")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """What tests/oracle/vit.py is made of: parameters drawn so that mistakes show, a model's
-attention and residual stream recorded in float64, and mistakes made on purpose."""
+attention, residual stream and gradients recorded in float64, and mistakes made on purpose."""
 
 import copy
 import math
@@ -151,12 +151,19 @@ def first(value):
     return value[0] if isinstance(value, tuple) else value
 
 
-def run(case, model, pixels, **options):
-    """{"logits" or not, "attn": [L][B,H,N,N], "tokens": [L+1][B,N,D]} as float64."""
-    tokens = []
+def norm1(block):
+    pattern = r"norm1|layer_norm1|layernorm_before|ln_1"
+    return next(m for name, m in block.named_children() if re.fullmatch(pattern, name))
+
+
+def forward(case, model, pixels, **options):
+    """{"logits" or not, "attn": [L][B,H,N,N], "tokens": [L+1][B,N,D], "norm1": [L][B,N,D]},
+    still parts of autograd's graph."""
+    tokens, normed = [], []
     blocks = case.blocks(model)
     hooks = [b.register_forward_pre_hook(lambda m, a: tokens.append(a[0])) for b in blocks]
     hooks.append(blocks[-1].register_forward_hook(lambda m, a, o: tokens.append(first(o))))
+    hooks += [norm1(b).register_forward_hook(lambda m, a, o: normed.append(o)) for b in blocks]
     recorder = Recorder(**options)
     dtype = next(model.parameters()).dtype
     try:
@@ -166,10 +173,33 @@ def run(case, model, pixels, **options):
         for hook in hooks:
             hook.remove()
     attention = recorder.attention[: len(blocks)]
-    assert len(attention) == len(blocks) and len(tokens) == len(blocks) + 1
-    out = {"attn": attention, "tokens": tokens}
+    assert len(attention) == len(normed) == len(blocks) and len(tokens) == len(blocks) + 1
+    out = {"attn": attention, "tokens": tokens, "norm1": normed}
     if logits is not None:
         out["logits"] = [logits]
+    return out
+
+
+def run(case, model, pixels, **options):
+    """What forward gives but norm1, as float64."""
+    out = forward(case, model, pixels, **options)
+    del out["norm1"]
+    return {k: [t.detach().double() for t in v] for k, v in out.items()}
+
+
+def gradients(case, model, pixels, target, **options):
+    """Of logits[b, target[b]], as float64: "attngrad" [L][B,H,N,N] by the attention after
+    softmax; "actgrad" [L][B,D,rows,columns] by what each norm1 gave the patches, "act"."""
+    out = forward(case, model, pixels, **options)
+    wanted = out["logits"][0][range(len(target)), target].sum()  # a picture's own logit only
+    # nn.MultiheadAttention hands out a view: what goes on to the values is its base
+    roots = [a if a._base is None else a._base for a in out["attn"]]
+    found = torch.autograd.grad(wanted, roots + out["norm1"])
+    grid = [n // p for n, p in zip(pixels.shape[-2:], case.config["patch"])]
+    as_grid = lambda x: x[:, case.config["prefix"]:].transpose(1, 2).unflatten(2, grid)
+    out = {"attngrad": [g.reshape(a.shape) for g, a in zip(found, out["attn"])],
+           "act": [as_grid(x) for x in out["norm1"]],
+           "actgrad": [as_grid(g) for g in found[len(roots):]]}
     return {k: [t.detach().double() for t in v] for k, v in out.items()}
 
 

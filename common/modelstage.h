@@ -1,0 +1,49 @@
+/*
+ * What the programs that run a model share: inputs that fit it, made side by side; batches of
+ * one size; the target; what the model before left.
+ */
+#ifndef SACCADE_MODELSTAGE_H
+#define SACCADE_MODELSTAGE_H
+
+#include "common/stage.h"
+#include "common/target.h"
+
+enum { DEFAULT_BATCH = 8 };
+
+/* Pictures of one size that go through the model together. */
+struct batch {
+    struct sample *const *samples;
+    const float *const *inputs; /* [count], each f32 [3, height, width] */
+    const int64_t *wanted;      /* [count], classes for target_index */
+    size_t count, height, width;
+};
+
+struct modelstage {
+    /* Set by the stage before modelstage_open. */
+    const struct model *model;
+    struct view_wishes wishes; /* its own, over the model's rule */
+    uint64_t max_pixels;
+    size_t batch; /* most pictures at once */
+    struct target target;
+    /* Whether the model takes an input of that shape; else BAD_SAMPLE with both shapes. */
+    int (*fits)(const struct run *run, const size_t shape[3], struct error *error);
+    int (*forward)(struct run *run, const struct batch *batch, struct error *error);
+
+    struct scratch *scratch; /* [batch]: inputs that had to be converted */
+    struct floats *inputs;   /* [batch] */
+    const float **data;      /* [batch] */
+    int64_t *wanted;         /* [batch] */
+};
+
+int modelstage_open(struct modelstage *stage, struct error *error);
+void modelstage_close(struct modelstage *stage);
+
+/* The callback samples of struct stage: fits all inputs, rejects what can't be, and calls
+ * forward for each run of samples whose inputs have one size. */
+int modelstage_samples(struct run *run, struct modelstage *stage, struct sample *const *samples,
+    size_t count, struct error *error);
+
+/* Drops what a model before this one left, and the input unless keep. */
+void modelstage_drop_old(struct sample *sample, bool keep);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Inside the passes of a ViT: the buffers, and what the steps of both directions share.
+ */
+#ifndef SACCADE_VIT_PASS_H
+#define SACCADE_VIT_PASS_H
+
+#include "common/gemm.h"
+#include "common/kernels.h"
+#include "common/vit.h"
+
+/* What a block leaves for its backward pass; NULL where none is coming. */
+struct vit_layer {
+    float *x_in;       /* [B * T, D] the stream entering it */
+    float *x_mid;      /* [B * T, D] the stream between attention and MLP */
+    float *qkv;        /* [B * T, 3D] as they are multiplied; the pass's own where not kept */
+    float *raw;        /* [B * T, 2D] q and k before their norms, where there are such */
+    float *pre;        /* [B * T, F or 2F] before the activation, bias added */
+    float *kept;       /* [B, H, T, T] where no output will hold the attention */
+    float **attention; /* [B], each [H, T, T], wherever it is */
+};
+
+struct vit_pass {
+    struct threads *threads;
+    struct vit_plan plan;
+    size_t rows, columns, tokens;
+    float *arena;
+    struct vit_layer *layers;
+    float **attention; /* [layers * B], what layers[].attention points into */
+    float *positions;  /* [T, D], class and other tokens added in */
+    float *x;          /* [B * T, D] the residual stream */
+    float *dx;         /* [B * T, D] d target / d stream */
+    float *y;          /* [B * T, D] normalised, or what attention gathered; their gradients */
+    float *z;          /* [B * T, D] what a branch adds; its gradient */
+    float *qkv;        /* [B * T, 3D]; the gradient */
+    float *hidden;     /* [B * T, F or 2F]; its gradient; the patches' pixels at first */
+    float *scores;     /* [threads, T, T] where attention isn't wanted; its gradient */
+    float *pooled;     /* [2, B, 2D] what each head reads, before fc_norm */
+    float *normed;     /* [2, B, 2D] and behind */
+    float *features;   /* [2, B, E] behind pre_logits */
+    float *logits;     /* [2, B, C] */
+    float *head_gradients; /* [B, 2D or E], then [2, B, 2D] */
+};
+
+/* What the tasks of one step share. */
+struct step {
+    const struct vit *vit;
+    struct vit_pass *pass;
+    size_t batch, layer;
+    const struct vit_layer *kept; /* of the layer */
+    const float **weights;        /* of the block */
+    const float *const *inputs;
+    const struct vit_outputs *outputs;
+    const struct vit_gradients *gradients;
+    bool through; /* the gradient goes on below this layer's attention */
+};
+
+static inline void step_to(struct step *step, size_t layer)
+{
+    step->layer = layer;
+    step->weights = step->vit->blocks[layer];
+    step->kept = &step->pass->layers[layer];
+}
+
+static inline const float *weight(const struct step *step, int slot)
+{
+    return step->weights[slot - GLOBAL_SLOTS];
+}
+
+/* A weight [out, in] as the right factor [in, out]. */
+static inline struct matrix transposed(const float *weight, size_t in)
+{
+    return (struct matrix){ weight, 1, in };
+}
+
+/* Rows of an array with stride between them, as a factor. */
+static inline struct matrix rows_of(const float *data, size_t stride)
+{
+    return (struct matrix){ data, stride, 1 };
+}
+
+static inline size_t mlp_width(const struct vit_config *config)
+{
+    return config->hidden * (config->gated ? 2 : 1);
+}
+
+/* Width of what the head reads. */
+static inline size_t pooled_width(const struct vit_config *config)
+{
+    return config->dim * (config->readout == READ_CLASS_AND_MEAN ? 2 : 1);
+}
+
+/* vit_head.c: logits[b] from the stream in x; and back, the gradient of the stream in dx. */
+void head_forward(const struct step *step, float *const *logits);
+void head_backward(const struct step *step, const float *logit_gradients);
+
+/* The patches' rows of x[T, D] as to[D, rows, columns]. */
+void patches_to_grid(const struct step *step, const float *x, float *to);
+
+#endif
