@@ -5,78 +5,13 @@
  * else the comparison would not notice either.
  */
 #include "common/gemm.h"
-<<<<<<< HEAD
 #include "tests/families.h"
-=======
-#include "common/vit.h"
-#include "tests/reference.h"
-
-#include <string.h>
-
-#define ROOT "tests/data/vit"
-enum { MAX_CASES = 80, MAX_BATCH = 4 };
-
-static char cases[MAX_CASES][64];
-static int case_count;
-
-static void open_case(struct vit *vit, const char *name, const json_t *json)
-{
-    char path[256];
-    struct error error = { "" };
-    const json_t *config = json_object_get(json, "config");
-    snprintf(path, sizeof path, ROOT "/%s", name);
-    /* As a user would: the head count is said where no file says it. */
-    struct vit_wishes wishes = { .state = NULL };
-    if (vit_open(vit, path, &wishes, &error) < 0) {
-        wishes.heads = (size_t)json_integer_value(json_object_get(config, "heads"));
-        ck_assert_msg(vit_open(vit, path, &wishes, &error) == 0, "%s: %s", name, error.text);
-    }
-}
->>>>>>> h/loader
 
 /* The largest differences of one forward pass from the reference. */
 struct differences {
     double attention, tokens, logits; /* absolute; relative to the largest; likewise */
 };
 
-<<<<<<< HEAD
-=======
-static void compare(const char *name, const char *kind, size_t layers, size_t batch,
-    float *const *ours, bool relative, double *most)
-{
-    for (size_t layer = 0; layer < layers; layer++) {
-        char file[64];
-        struct array array;
-        if (strncmp(kind, "logits", 6) == 0)
-            snprintf(file, sizeof file, "%s.npy", kind);
-        else
-            snprintf(file, sizeof file, "%s.%02zu.npy", kind, layer);
-        if (!load(&array, ROOT, name, file))
-            continue;
-        const size_t each = array.npy.count / batch;
-        for (size_t b = 0; b < batch; b++)
-            *most = fmax(*most,
-                difference(ours[layer * batch + b], array.data + b * each, each, relative));
-        unload(&array);
-    }
-}
-
-static float **make_rows(size_t count, size_t size)
-{
-    float **rows = calloc(count, sizeof *rows);
-    for (size_t i = 0; i < count; i++)
-        rows[i] = calloc(size, sizeof **rows);
-    return rows;
-}
-
-static void free_rows(float **rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(rows[i]);
-    free(rows);
-}
-
->>>>>>> h/loader
 /* second: the input of another size. False: the case has none. */
 static bool run(const struct vit *vit, const char *name, bool second, size_t thread_count,
     struct differences *found)
@@ -86,7 +21,7 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     struct threads *threads;
     struct vit_pass *pass = NULL;
     const struct vit_config *config = &vit->config;
-    if (!load(&input, ROOT, name, second ? "input2.npy" : "input.npy"))
+    if (!load(&input, name, second ? "input2.npy" : "input.npy"))
         return false;
     const size_t batch = input.npy.shape[0], h = input.npy.shape[2], w = input.npy.shape[3];
     const size_t t = config->prefix + h / config->patch_rows * (w / config->patch_columns);
@@ -121,7 +56,7 @@ START_TEST(same_numbers)
 {
     const char *name = cases[_i];
     struct vit vit;
-    json_t *json = load_case(ROOT, name);
+    json_t *json = about(name);
     open_case(&vit, name, json);
     for (int second = 0; second < 2; second++) {
         struct differences found;
@@ -142,9 +77,9 @@ START_TEST(same_head)
     const char *name = cases[_i];
     struct vit vit;
     struct array array;
-    json_t *json = load_case(ROOT, name);
+    json_t *json = about(name);
     open_case(&vit, name, json);
-    const bool has = load(&array, ROOT, name, "logits.npy");
+    const bool has = load(&array, name, "logits.npy");
     const json_t *config = json_object_get(json, "config");
     const char *readout = json_string_value(json_object_get(config, "readout"));
     const bool pooled =
@@ -161,7 +96,7 @@ END_TEST
 START_TEST(mutations_show)
 {
     const char *name = cases[_i];
-    json_t *json = load_case(ROOT, name), *mutation;
+    json_t *json = about(name), *mutation;
     size_t m;
     json_array_foreach(json_object_get(json, "mutations"), m, mutation) {
         struct vit vit;
@@ -183,7 +118,7 @@ END_TEST
 int main(void)
 {
     gemm_start();
-    case_count = list_cases(ROOT, cases, MAX_CASES);
+    list_cases();
     Suite *suite = suite_create("families");
     TCase *tests = tcase_create("families");
     tcase_set_timeout(tests, 60);

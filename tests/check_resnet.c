@@ -6,15 +6,11 @@
  */
 #include "common/gemm.h"
 #include "common/resnet.h"
-#include "tests/reference.h"
-
-#include <string.h>
 
 #define ROOT "tests/data/resnet"
-enum { MAX_CASES = 40, MAX_BATCH = 2 };
+#include "tests/reference.h"
 
-static char cases[MAX_CASES][64];
-static int case_count;
+enum { MAX_BATCH = 2 };
 
 static void open_case(struct resnet *resnet, const char *name, const json_t *json)
 {
@@ -36,7 +32,7 @@ static double compare(const char *name, const char *file, const float *ours,
 {
     struct array array;
     double most = 0;
-    if (load(&array, ROOT, name, file)) {
+    if (load(&array, name, file)) {
         bool same = true;
         for (size_t i = 0; i < array.npy.rank; i++)
             same = same && array.npy.shape[i] == shape[i];
@@ -102,7 +98,7 @@ static struct differences run(const struct resnet *resnet, const char *name, con
     struct resnet_pass *pass = NULL;
     struct differences found = { 0 };
     const size_t classes = resnet->model.classes;
-    ck_assert(load(&input, ROOT, name, second ? "input2.npy" : "input.npy"));
+    ck_assert(load(&input, name, second ? "input2.npy" : "input.npy"));
     const size_t batch = input.npy.shape[0], h = input.npy.shape[2], w = input.npy.shape[3];
     const float *inputs[MAX_BATCH];
     float *logits = calloc(2 * batch * (classes + 1), sizeof *logits);
@@ -146,7 +142,7 @@ START_TEST(same_numbers)
 {
     const char *name = cases[_i];
     struct resnet resnet;
-    json_t *json = load_case(ROOT, name);
+    json_t *json = about(name);
     open_case(&resnet, name, json);
     ck_assert_str_eq(resnet.family, json_string_value(json_object_get(json, "family")));
     ck_assert_uint_eq(
@@ -199,7 +195,7 @@ static bool mutate(struct resnet *resnet, int mutation)
 START_TEST(mutations_show)
 {
     const char *name = cases[_i];
-    json_t *json = load_case(ROOT, name);
+    json_t *json = about(name);
     for (int mutation = 0; mutation < 4; mutation++) {
         struct resnet resnet;
         open_case(&resnet, name, json);
@@ -217,7 +213,7 @@ END_TEST
 int main(void)
 {
     gemm_start();
-    case_count = list_cases(ROOT, cases, MAX_CASES);
+    list_cases();
     Suite *suite = suite_create("resnet");
     TCase *tests = tcase_create("resnet");
     tcase_set_timeout(tests, 60);

@@ -6,57 +6,13 @@
 #define SACCADE_TESTS_FAMILIES_H
 
 #include "common/vit.h"
-#include "formats/io.h"
-#include "formats/npy.h"
-
-#include <check.h>
-#include <dirent.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define ROOT "tests/data/vit"
-enum { MAX_CASES = 80, MAX_BATCH = 4 };
+#include "tests/reference.h"
 
-static char cases[MAX_CASES][64];
-static int case_count;
+#include <string.h>
 
-struct array {
-    unsigned char *bytes;
-    struct npy npy;
-    const float *data;
-    struct scratch scratch;
-};
-
-static inline bool load(struct array *array, const char *name, const char *file)
-{
-    char path[256];
-    size_t size;
-    struct error error;
-    *array = (struct array){ 0 };
-    snprintf(path, sizeof path, ROOT "/%s/%s", name, file);
-    if (file_read(path, 1 << 24, &array->bytes, &size, &error) < 0)
-        return false;
-    ck_assert_msg(npy_parse(array->bytes, size, &array->npy, &error) == 0, "%s", error.text);
-    ck_assert(npy_floats(&array->npy, &array->data, &array->scratch, &error) == 0);
-    return true;
-}
-
-static inline void unload(struct array *array)
-{
-    free(array->bytes);
-    free(array->scratch.bytes);
-}
-
-static inline json_t *about(const char *name)
-{
-    char path[256];
-    snprintf(path, sizeof path, ROOT "/%s/case.json", name);
-    json_t *json = json_load_file(path, 0, NULL);
-    ck_assert_ptr_nonnull(json);
-    return json;
-}
+enum { MAX_BATCH = 4 };
 
 static inline void open_case(struct vit *vit, const char *name, const json_t *json)
 {
@@ -70,19 +26,6 @@ static inline void open_case(struct vit *vit, const char *name, const json_t *js
         wishes.heads = (size_t)json_integer_value(json_object_get(config, "heads"));
         ck_assert_msg(vit_open(vit, path, &wishes, &error) == 0, "%s: %s", name, error.text);
     }
-}
-
-/* The largest difference; relative: over the largest of b. */
-static inline double difference(const float *a, const float *b, size_t count, bool relative)
-{
-    double most = 0, scale = 0;
-    for (size_t i = 0; i < count; i++) {
-        const double d = fabs((double)a[i] - (double)b[i]);
-        if (!(d <= most))
-            most = isnan(d) ? INFINITY : d;
-        scale = fmax(scale, fabs((double)b[i]));
-    }
-    return relative ? most / scale : most;
 }
 
 /* Files KIND.LL.npy of a case, or the one of logits, beside ours[layer * batch + b]. */
@@ -209,24 +152,6 @@ static inline bool mutate(struct vit *vit, const char *mutation, bool *second)
         ck_abort_msg("a mutation that this test doesn't know: %s", mutation);
     }
     return true;
-}
-
-static inline void list_cases(void)
-{
-    struct dirent **entries;
-    const int count = scandir(ROOT, &entries, NULL, alphasort);
-    for (int i = 0; i < count; i++) {
-        char path[300];
-        snprintf(path, sizeof path, ROOT "/%s/case.json", entries[i]->d_name);
-        FILE *file = fopen(path, "re");
-        if (file && case_count < MAX_CASES) {
-            snprintf(cases[case_count++], sizeof cases[0], "%.60s", entries[i]->d_name);
-            fclose(file);
-        }
-        free(entries[i]);
-    }
-    if (count >= 0)
-        free(entries);
 }
 
 #endif
