@@ -169,10 +169,9 @@ static void finish_tile(
     const size_t out = f->run->conv->out;
     const float *bias = f->run->conv->bias + channel;
     float *y = f->y + row * out + channel;
+    bias_forward(y, bias, rows, channels, out);
     if (f->relu)
-        activation_forward(y, bias, RELU, rows, channels, out);
-    else
-        bias_forward(y, bias, rows, channels, out);
+        activation_forward(y, y, RELU, rows, channels, out);
 }
 
 static void forward_tile(void *argument, size_t i, size_t worker)
