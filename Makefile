@@ -37,8 +37,8 @@ COMMON = attention canvas classes colormap conv families figure figure_bar figur
 	vit_traits walk
 SUITES = backward classes conv damage drawing families figure gemm gradients input io \
 	kernels key keylist layout map maps memory model model_torch npy option pax pictures \
-	pictures_hostile pth pth_hostile resample resnet resnet_pass safetensors sample shards sheet \
-	stream tar threads view vit write
+	pictures_hostile pth pth_hostile resample resnet resnet_load resnet_pass resnet_rule \
+	safetensors sample shards sheet stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
