@@ -24,26 +24,28 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
 	libarchive-tools
 
-STAGES = preprocess vitfwd attnsplit rollout overlay topk tensorls tensorcat
+STAGES = preprocess vitfwd resnetfwd attnsplit rollout gradcam overlay topk tensorls \
+	tensorcat
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
-COMMON = attention canvas classes colormap conv families figure figure_bar figure_panel \
-	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist labels \
-	map maptitle model model_about model_rule modelstage option pool positions progress \
-	pump resample resnet_backward resnet_config resnet_forward resnet_load resnet_names \
-	resnet_places resnet_prepare resnet_rule shards sheet sources stage target threads \
-	upsample view vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule \
-	vit_traits walk
-SUITES = backward classes conv damage drawing families figure gemm gradients input io \
-	kernels key keylist layout map maps memory model model_torch npy option pax pictures \
-	pictures_hostile pth pth_hostile resample resnet resnet_load resnet_pass resnet_rule \
-	safetensors sample shards sheet stream tar threads view vit write
+COMMON = attention cam canvas classes colormap conv eigen families figure figure_bar \
+	figure_panel figure_plan figure_scale font font_glyphs gemm input intake join kernels \
+	keylist labels map maptitle model model_about model_rule modelstage option pool \
+	positions progress pump resample resnet_backward resnet_config resnet_forward \
+	resnet_load resnet_names resnet_places resnet_prepare resnet_rule rollout shards sheet \
+	sources stage target threads upsample view vit_backward vit_config vit_forward vit_head \
+	vit_load vit_pass vit_rule vit_traits walk
+SUITES = backward cam classes conv damage drawing eigen families figure gemm gradients \
+	input io kernels key keylist layout map maps memory model model_torch npy option pax \
+	pictures pictures_hostile pth pth_hostile resample resnet resnet_load resnet_pass \
+	resnet_rule rollout safetensors sample shards sheet stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
 TESTS = $(SUITES:%=$(BUILD)/tests/check_%)
-BENCH = $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products $(BUILD)/tests/bench_run
+BENCH = $(BUILD)/tests/bench_conv $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products \
+	$(BUILD)/tests/bench_run
 PAGES = $(wildcard man/*.[157])
 MODELS = $(wildcard pipelines/models/*/*)
 
@@ -71,8 +73,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-$(BUILD)/common/kernels.o $(BUILD)/common/resample.o $(BUILD)/common/view.o \
-$(BUILD)/common/upsample.o: ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+FAST = conv eigen kernels pool resample rollout upsample view
+$(FAST:%=$(BUILD)/common/%.o): ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.
 $(BUILD)/libsaccade.a: $(OBJECTS) Makefile

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_GRID = 4096 };
+enum { MAX_GRID = 4096, SUFFIX = 40 };
 
 static int parse_wish(
     const struct layout_wish *wish, struct layout *layout, struct error *error)
@@ -72,9 +72,9 @@ static size_t model_layers(const struct sample *sample, size_t least)
                                                                         : least;
 }
 
-static void attention_suffix(size_t layer, char suffix[32])
+static void layer_suffix(const char *kind, size_t layer, char suffix[SUFFIX])
 {
-    snprintf(suffix, 32, "attn.%02zu.npy", layer);
+    snprintf(suffix, SUFFIX, "%s.%02zu.npy", kind, layer);
 }
 
 static int check_shape(const struct attention *attention, const char *suffix,
@@ -93,9 +93,9 @@ static int check_shape(const struct attention *attention, const char *suffix,
 static int check_first(
     const struct sample *sample, const struct attention *attention, struct error *error)
 {
-    char suffix[32];
+    char suffix[SUFFIX];
     struct npy npy;
-    attention_suffix(attention->layers[0], suffix);
+    layer_suffix("attn", attention->layers[0], suffix);
     const struct member *member = sample_find(sample, suffix);
     if (!member)
         return fail(error, BAD_USAGE, "has no %s", suffix);
@@ -114,6 +114,10 @@ int attention_find(const struct sample *sample, const struct layout_wish *wish,
 {
     memset(attention, 0, sizeof *attention);
     list_layers(sample, attention);
+    if (attention->count == 0 && layout_is_cnn(sample))
+        return fail(error, BAD_USAGE,
+            "has no attn.LL: made by a CNN, which has no attention: run vitfwd, or gradcam in "
+            "place of this stage");
     if (attention->count == 0)
         return fail(error, BAD_USAGE,
             "has no attn.LL: run vitfwd (without -l none) before, and -k on stages between");
@@ -130,19 +134,88 @@ int attention_find(const struct sample *sample, const struct layout_wish *wish,
     return check_first(sample, attention, error);
 }
 
+static int read_layer(const char *kind, const struct sample *sample,
+    const struct attention *attention, size_t layer, struct floats *floats,
+    struct scratch *scratch, struct error *error)
+{
+    char suffix[SUFFIX];
+    layer_suffix(kind, layer, suffix);
+    const int status = sample_floats(sample, suffix, 3, floats, scratch, error);
+    return status < 0 ? status : check_shape(attention, suffix, floats->shape, error);
+}
+
 int attention_layer(const struct sample *sample, const struct attention *attention,
     size_t layer, size_t *heads, const float **data, struct scratch *scratch,
     struct error *error)
 {
-    char suffix[32];
     struct floats floats;
-    attention_suffix(layer, suffix);
-    int status = sample_floats(sample, suffix, 3, &floats, scratch, error);
-    if (status == 0)
-        status = check_shape(attention, suffix, floats.shape, error);
+    const int status = read_layer("attn", sample, attention, layer, &floats, scratch, error);
     if (status < 0)
         return status;
     *heads = floats.shape[0];
     *data = floats.data;
     return 0;
+}
+
+int attention_gradient(const struct sample *sample, const struct attention *attention,
+    size_t layer, size_t heads, const float **data, struct scratch *scratch,
+    struct error *error)
+{
+    struct floats floats;
+    const int status =
+        read_layer("attngrad", sample, attention, layer, &floats, scratch, error);
+    if (status < 0)
+        return status;
+    if (floats.shape[0] != heads)
+        return fail(error, BAD_SAMPLE, "attngrad.%02zu has %zu heads, attn.%02zu has %zu",
+            layer, floats.shape[0], layer, heads);
+    *data = floats.data;
+    return 0;
+}
+
+int attention_check(const struct attention *attention, size_t first, struct error *error)
+{
+    const size_t last = attention->model_layers - 1;
+    for (size_t layer = first, i = 0; layer <= last; layer++) {
+        while (i < attention->count && attention->layers[i] < layer)
+            i++;
+        if (i < attention->count && attention->layers[i] == layer)
+            continue;
+        if (first == last)
+            return fail(error, BAD_USAGE,
+                "has no attn.%02zu, which is the last layer's: run vitfwd without -l", layer);
+        return fail(error, BAD_USAGE,
+            "has no attn.%02zu: rollout needs every layer from %zu to %zu: run vitfwd without "
+            "-l, or say --start",
+            layer, first, last);
+    }
+    return 0;
+}
+
+static bool has_gradient(const struct sample *sample, size_t layer)
+{
+    char suffix[SUFFIX];
+    layer_suffix("attngrad", layer, suffix);
+    return sample_find(sample, suffix) != NULL;
+}
+
+int attention_check_gradient(const struct sample *sample, const struct attention *attention,
+    size_t first, const char *method, struct error *error)
+{
+    const size_t last = attention->model_layers - 1;
+    size_t there = 0, lacking = last + 1;
+    for (size_t layer = last + 1; layer-- > 0;) {
+        const bool has = has_gradient(sample, layer);
+        there += has;
+        if (!has && layer >= first)
+            lacking = layer;
+    }
+    if (lacking > last)
+        return 0;
+    if (there == 0)
+        return fail(error, BAD_USAGE, "-M %s needs attngrad: run vitfwd with --grad", method);
+    return fail(error, BAD_USAGE,
+        "has no attngrad.%02zu: -M %s needs it from layer %zu on: run vitfwd with --grad, "
+        "without -l",
+        lacking, method, first);
 }

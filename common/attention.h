@@ -32,4 +32,15 @@ int attention_layer(const struct sample *sample, const struct attention *attenti
     size_t layer, size_t *heads, const float **data, struct scratch *scratch,
     struct error *error);
 
+/* The same of attngrad.LL, the gradient of a class's logit: as many heads as attn.LL has. */
+int attention_gradient(const struct sample *sample, const struct attention *attention,
+    size_t layer, size_t heads, const float **data, struct scratch *scratch,
+    struct error *error);
+
+/* Whether every layer from first (below model_layers) to the model's last is there, and its
+ * attngrad, which method needs. BAD_USAGE, naming the layer that isn't. */
+int attention_check(const struct attention *attention, size_t first, struct error *error);
+int attention_check_gradient(const struct sample *sample, const struct attention *attention,
+    size_t first, const char *method, struct error *error);
+
 #endif

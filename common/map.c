@@ -14,6 +14,23 @@ static bool get_count(const json_t *value, size_t most, size_t *count)
     return json_is_integer(value) && number >= 0 && (uint64_t)number <= most;
 }
 
+static bool has_null(const json_t *object, const char *key)
+{
+    return json_is_null(json_object_get(object, key));
+}
+
+bool layout_is_cnn(const struct sample *sample)
+{
+    struct error ignored;
+    json_t *model;
+    if (!sample_find(sample, "model.json")
+        || sample_json(sample, "model.json", &model, &ignored) < 0)
+        return false;
+    const bool cnn = has_null(model, "prefix") && has_null(model, "grid");
+    json_decref(model);
+    return cnn;
+}
+
 int layout_read(const struct sample *sample, struct layout *layout, struct error *error)
 {
     if (!sample_find(sample, "model.json"))
@@ -38,6 +55,10 @@ int layout_read(const struct sample *sample, struct layout *layout, struct error
     layout->no_class = layout->prefix > 0 && json_is_integer(registers)
                        && (size_t)json_integer_value(registers) == layout->prefix;
     json_decref(model);
+    if (!good && layout_is_cnn(sample))
+        return fail(error, BAD_SAMPLE,
+            "model.json is a CNN's, which has no attention: run vitfwd, or gradcam in place of "
+            "this stage");
     return good ? 0 : fail(error, BAD_SAMPLE, "model.json has no prefix and grid");
 }
 
@@ -200,6 +221,8 @@ static json_t *about_json(
         (int)layout->rows, (int)layout->columns, "view", view);
     if (json && about->note)
         json_object_set_new(json, "note", json_string(about->note));
+    if (json && about->at)
+        json_object_set_new(json, "at", json_string(about->at));
     json_decref(model);
     json_decref(view);
     return json;

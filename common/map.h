@@ -18,9 +18,12 @@ struct layout {
 
 /*
  * From the sample's model.json. BAD_USAGE where it has none, naming --prefix and --grid;
- * BAD_SAMPLE where it is broken.
+ * BAD_SAMPLE where it is broken, or a CNN's.
  */
 int layout_read(const struct sample *sample, struct layout *layout, struct error *error);
+
+/* Whether a CNN made the sample's tensors, by model.json: it has neither prefix nor grid. */
+bool layout_is_cnn(const struct sample *sample);
 
 /* Which row of attention a map shows. */
 struct query {
@@ -50,6 +53,7 @@ struct map_about {
     bool is_signed;
     bool class_specific; /* the target of model.json belongs to it */
     const char *note;    /* options that differ from the method's own; NULL: none do */
+    const char *at;      /* the place in the model: "layer4", "block11"; NULL: none */
 };
 
 /*

@@ -31,11 +31,15 @@ void map_model(const struct map *map, char *text, size_t size)
     snprintf(text, size, "%.*s", (int)(length < size ? length : size), model ? model : "");
 }
 
-/* Of the name, without "-qQUERY". */
+/* Of the name, without "-qQUERY", or "-layer4" where that is its place. */
 static int name_length(const struct map *map)
 {
-    const char *query = strstr(map->name, "-q");
-    return query ? (int)(query - map->name) : (int)strlen(map->name);
+    const char *query = strstr(map->name, "-q"), *at = text_of(map->info, "at");
+    const size_t length = strlen(map->name), tail = at ? strlen(at) : 0;
+    if (at && length > tail + 1 && map->name[length - tail - 1] == '-'
+        && strcmp(map->name + length - tail, at) == 0)
+        return (int)(length - tail - 1);
+    return query && !at ? (int)(query - map->name) : (int)length;
 }
 
 /* Words that a stranger knows for a method that goes by another name. */
@@ -44,6 +48,15 @@ static const char *method_words(const char *method)
     static const char *const words[][2] = {
         { "abnar", "attention rollout" },
         { "vit-explain", "attention rollout as by vit-explain" },
+        { "grad-rollout", "gradient rollout" },
+        { "chefer", "Chefer et al." },
+        { "attn-gradcam", "Grad-CAM of attention" },
+        { "gradcam", "Grad-CAM" },
+        { "gradcam++", "Grad-CAM++" },
+        { "hirescam", "HiResCAM" },
+        { "layercam", "LayerCAM" },
+        { "xgradcam", "XGrad-CAM" },
+        { "eigencam", "Eigen-CAM" },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(method, words[i][0]) == 0)
@@ -53,17 +66,21 @@ static const char *method_words(const char *method)
 
 void map_quantity(const struct map *map, char *text, size_t size)
 {
-    const char *method = text_of(map->info, "method");
-    snprintf(text, size, "%.*s", method ? (int)size : name_length(map),
-        method ? method_words(method) : map->name);
+    const char *method = text_of(map->info, "method"), *at = text_of(map->info, "at");
+    snprintf(text, size, "%.*s%s%s", method ? (int)size : name_length(map),
+        method ? method_words(method) : map->name, at ? " at " : "", at ? at : "");
 }
 
-/* That of attention is its layer and head; a map named by --as has its method behind. */
+/* That of attention is its layer and head; a map named by --as has its method behind. Last the
+ * place that it is of. */
 static void put_name(FILE *out, const struct map *map)
 {
     int layer, head;
     map_place(map, &layer, &head);
     const char *fused = text_of(map->info, "head"), *method = text_of(map->info, "method");
+    const char *at = text_of(map->info, "at");
+    if (at)
+        layer = -1; /* no layer of attention */
     const char *as = layer >= 0 ? strstr(map->name, "-l") : NULL;
     if (as)
         fprintf(out, "%.*s: ", (int)(as - map->name), map->name);
@@ -78,6 +95,8 @@ static void put_name(FILE *out, const struct map *map)
         fprintf(out, "%.*s", name_length(map), map->name);
     if (method && layer < 0 && strncmp(map->name, method, strlen(method)) != 0)
         fprintf(out, " (%s)", method_words(method));
+    if (at)
+        fprintf(out, " at %s", at);
 }
 
 uint32_t map_asker(const struct map *map, size_t index)

@@ -9,7 +9,7 @@
 
 /*
  * One or two lines: the layer and head ("layer 3, head 2") or what the method is called
- * ("attention rollout"), or the map's name with that behind it; with
+ * ("attention rollout", "Grad-CAM at layer4"), or the map's name with that behind it; with
  * the query where it isn't the default; below it the class that the map is of and its
  * probability ("tabby, tabby cat 83%"), where it is of one. index: which map of a [queries,
  * rows, columns]. malloc'd; NULL: no memory.
@@ -19,7 +19,7 @@ char *map_title(const struct map *map, size_t index);
 /* The model's name without its checksum into text, "" where it isn't known. */
 void map_model(const struct map *map, char *text, size_t size);
 
-/* What can be compared: the method, or where it isn't known the map's name. */
+/* What can be compared: the method, or where it isn't known the map's name, and its place. */
 void map_quantity(const struct map *map, char *text, size_t size);
 
 /* 1 + the index of the patch whose query a map is of, 0 where it is no patch's. */

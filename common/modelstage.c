@@ -1,18 +1,39 @@
 #include "common/modelstage.h"
-#include "common/input.h"
+#include "common/gemm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int modelstage_open(struct modelstage *stage, struct error *error)
+int modelstage_open(struct run *run, struct modelstage *stage, struct error *error)
 {
+    const char *kernels = gemm_start();
+    if (run->common.verbose)
+        run_warn(
+            run, NULL, "BLIS kernels %s, %zu threads", kernels, threads_count(run->threads));
+    run->model_name = strdup(stage->model->name);
     stage->scratch = calloc(stage->batch, sizeof *stage->scratch);
     stage->inputs = calloc(stage->batch, sizeof *stage->inputs);
     stage->data = calloc(stage->batch, sizeof *stage->data);
     stage->wanted = calloc(stage->batch, sizeof *stage->wanted);
-    return stage->scratch && stage->inputs && stage->data && stage->wanted
+    return run->model_name && stage->scratch && stage->inputs && stage->data && stage->wanted
                ? 0
                : fail_memory(error, stage->batch * sizeof *stage->inputs);
+}
+
+int modelstage_size(struct modelstage *stage, const char *text, size_t patch_columns,
+    size_t patch_rows, struct error *error)
+{
+    struct view_wishes *wishes = &stage->wishes;
+    if (!text)
+        return 0;
+    const int status = parse_size("--size", text, &wishes->width, &wishes->height, error);
+    if (status < 0)
+        return status;
+    wishes->set = SET_SIZE;
+    if (wishes->width % patch_columns || wishes->height % patch_rows)
+        return fail(error, BAD_USAGE, "--size %s: takes multiples of the patch, %zux%zu", text,
+            patch_columns, patch_rows);
+    return 0;
 }
 
 void modelstage_close(struct modelstage *stage)

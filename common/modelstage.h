@@ -35,7 +35,11 @@ struct modelstage {
     int64_t *wanted;         /* [batch] */
 };
 
-int modelstage_open(struct modelstage *stage, struct error *error);
+/* After the fields above: buffers, kernels, and run's model_name. */
+int modelstage_open(struct run *run, struct modelstage *stage, struct error *error);
+/* --size as given (may be NULL), in multiples of a patch: into wishes. */
+int modelstage_size(struct modelstage *stage, const char *text, size_t patch_columns,
+    size_t patch_rows, struct error *error);
 void modelstage_close(struct modelstage *stage);
 
 /* The callback samples of struct stage: fits all inputs, rejects what can't be, and calls

@@ -88,12 +88,10 @@ enum { RESNET_KEEP_NONE = 1 << 30 };
 /*
  * Buffers for at most batch pictures of height x width, allocated here and never in the passes.
  * lowest: the lowest place whose gradient will be asked (or RESNET_KEEP_NONE: none will):
- * activations from there on are kept. kept[1 + block_count]: places whose activation will be
- * read (may be NULL: none). Replaces what *pass was (NULL at first).
+ * activations from there on are kept. Replaces what *pass was (NULL at first).
  */
 int resnet_prepare(const struct resnet *resnet, struct resnet_pass **pass, size_t batch,
-    size_t height, size_t width, size_t lowest, const bool *kept, struct threads *threads,
-    struct error *error);
+    size_t height, size_t width, size_t lowest, struct threads *threads, struct error *error);
 void resnet_pass_free(struct resnet_pass *pass);
 /* Channels, rows and columns at a place. */
 void resnet_place_shape(const struct resnet_pass *pass, size_t place, size_t shape[3]);

@@ -254,10 +254,8 @@ static int plan(struct planner *planner, struct error *error)
 }
 
 int resnet_prepare(const struct resnet *resnet, struct resnet_pass **result, size_t batch,
-    size_t height, size_t width, size_t lowest, const bool *kept, struct threads *threads,
-    struct error *error)
+    size_t height, size_t width, size_t lowest, struct threads *threads, struct error *error)
 {
-    (void)kept; /* every activation is handed out as soon as it is made */
     resnet_pass_free(*result);
     struct resnet_pass *pass = *result = calloc(1, sizeof *pass);
     if (!pass)

@@ -1,20 +1,42 @@
 /*
  * rollout: reads the attention of all layers, writes where it leads from the query at the top
- * to the patches at the bottom (Abnar & Zuidema 2020).
+ * to the patches at the bottom (Abnar & Zuidema 2020); with its gradients, what of that speaks
+ * for a class (Chefer et al. 2021).
  */
 #include "common/attention.h"
 #include "common/gemm.h"
+#include "common/rollout.h"
 #include "common/stage.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum method { ABNAR, VIT_EXPLAIN };
-enum fusion { FUSE_MEAN, FUSE_MAX, FUSE_MIN };
+enum method_number { ABNAR, VIT_EXPLAIN, GRAD_ROLLOUT, CHEFER, ATTN_GRADCAM };
 
-static const char *const methods[] = { "abnar", "vit-explain" };
+/* Options that not every method takes. */
+enum { FUSE = 1, RESIDUAL = 2, DISCARD = 4, START = 8 };
+
+static const struct method {
+    const char *name;
+    bool of_class; /* needs attngrad */
+    unsigned takes;
+    const char *why; /* it takes no others */
+    enum fusion fusion;
+    double residual, discard; /* what is meant where nothing is said; residual -1: has none */
+} methods[] = {
+    [ABNAR] = { "abnar", false, FUSE | RESIDUAL | DISCARD | START, NULL, FUSE_MEAN, 0.5, 0 },
+    [VIT_EXPLAIN] = { "vit-explain", false, FUSE | DISCARD | START,
+        "the script's is always 0.5", FUSE_MAX, 0.5, 0.9 },
+    [GRAD_ROLLOUT] = { "grad-rollout", true, FUSE | RESIDUAL | DISCARD | START, NULL, FUSE_MEAN,
+        0.5, 0 },
+    [CHEFER] = { "chefer", true, FUSE | START,
+        "it adds each layer to the identity as it is: see grad-rollout", FUSE_MEAN, -1, 0 },
+    [ATTN_GRADCAM] = { "attn-gradcam", true, 0,
+        "it is the mean over the heads of the last layer, nothing else", FUSE_MEAN, -1, 0 },
+};
+
+enum { UNSAID = -1 };
 
 struct rollout_options {
     int method, fusion;
@@ -24,25 +46,28 @@ struct rollout_options {
     struct layout_wish wish;
 };
 
-/* Below zero: not said, the method's own default. */
-static struct rollout_options options = { .fusion = -1, .residual = -1, .discard = -1 };
+/* As long as they aren't said; then the method's own. */
+static struct rollout_options options = {
+    .fusion = UNSAID, .residual = UNSAID, .discard = UNSAID, .start = UINT64_MAX
+};
 
 #define AT(field) offsetof(struct rollout_options, field)
 
 static const struct option_row rows[] = {
-    { 'M', "method", OPTION_CHOICE, "abnar|vit-explain",
-        "the paper's rollout (default), or the popular script's with its faults, to compare",
+    { 'M', "method", OPTION_CHOICE, "abnar|vit-explain|grad-rollout|chefer|attn-gradcam",
+        "abnar: attention alone (default); vit-explain: the popular script's, with its faults, "
+        "to compare; the others: of one class, after vitfwd --grad",
         AT(method), 0, 0, false },
     { 0, "fuse", OPTION_CHOICE, "mean|max|min",
         "how a layer's heads become one (default: mean; vit-explain: max)", AT(fusion), 0, 0,
         false },
     { 0, "residual", OPTION_NUMBER, "A",
-        "weight of the identity, the residual connection, from 0 to 1 (default: 0.5)",
+        "abnar, grad-rollout: weight of the identity, the residual connection, from 0 to 1 "
+        "(default: 0.5)",
         AT(residual), 0, 1, false },
     { 0, "discard", OPTION_NUMBER, "F",
-        "share of each row's patches, the lowest, set to 0 before (default: 0; vit-explain: "
-        "0.9, of "
-        "the whole matrix)",
+        "abnar, grad-rollout: share of each row's patches, the lowest, set to 0 before "
+        "(default: 0); vit-explain: of the whole matrix (default: 0.9)",
         AT(discard), 0, 1, false },
     { 0, "start", OPTION_COUNT, "LAYER", "the first layer that takes part (default: 0)",
         AT(start), 0, ATTENTION_MAX_LAYERS, false },
@@ -61,23 +86,32 @@ static const struct option_row rows[] = {
 };
 
 struct state {
+    const struct method *method;
     char note[100];           /* options other than the method's own; empty: none */
     struct scratch attention; /* a layer's, where it had to be converted */
-    struct scratch matrix;    /* [tokens, tokens] of one layer, heads fused */
-    struct scratch order;     /* indices, to find the lowest */
-    struct scratch from, to;  /* [queries, tokens] before and behind a layer */
+    struct scratch gradient;
+    struct scratch matrix;   /* [tokens, tokens] of one layer, heads fused */
+    struct scratch room;     /* what the method works in */
+    struct scratch from, to; /* [queries, tokens] before and behind a layer */
+};
+
+/* One layer as read: f32 [heads, tokens, tokens]. */
+struct layer {
+    size_t heads;
+    const float *attention;
+    const float *gradient; /* NULL where the method needs none */
 };
 
 /* What a reader of the map must know of how it was made. */
-static void describe_options(char note[100], bool script)
+static void describe_options(char note[100], const struct method *method)
 {
     static const char *const fusions[] = { "mean", "max", "min" };
     size_t n = 0;
-    if (options.fusion != (script ? FUSE_MAX : FUSE_MEAN))
+    if (options.fusion != (int)method->fusion)
         n += (size_t)snprintf(note + n, 100 - n, ", %s of heads", fusions[options.fusion]);
-    if (options.discard < (script ? 0.9 : 0) || options.discard > (script ? 0.9 : 0))
+    if (options.discard < method->discard || options.discard > method->discard)
         n += (size_t)snprintf(note + n, 100 - n, ", discard %g", options.discard);
-    if (options.residual < 0.5 || options.residual > 0.5)
+    if (options.residual < method->residual || options.residual > method->residual)
         n += (size_t)snprintf(note + n, 100 - n, ", residual %g", options.residual);
     if (options.start > 0)
         n += (size_t)snprintf(
@@ -86,127 +120,61 @@ static void describe_options(char note[100], bool script)
         memmove(note, note + 2, strlen(note) - 1);
 }
 
+static int check_taken(const struct method *method, struct error *error)
+{
+    const struct {
+        const char *name;
+        unsigned bit;
+        bool said;
+    } said[] = {
+        { "fuse", FUSE, options.fusion >= 0 },
+        { "residual", RESIDUAL, options.residual >= 0 },
+        { "discard", DISCARD, options.discard >= 0 },
+        { "start", START, options.start != UINT64_MAX },
+    };
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (said[i].said && !(method->takes & said[i].bit))
+            return fail(error, BAD_USAGE, "-M %s takes no --%s: %s", method->name, said[i].name,
+                method->why);
+    return 0;
+}
+
 static int open_rollout(struct run *run, struct error *error)
 {
-    run->state = calloc(1, sizeof(struct state));
-    if (!run->state)
-        return fail_memory(error, sizeof(struct state));
+    struct state *state = run->state = calloc(1, sizeof *state);
+    if (!state)
+        return fail_memory(error, sizeof *state);
     gemm_start();
-    const bool script = options.method == VIT_EXPLAIN;
-    if (script && options.residual >= 0)
-        return fail(error, BAD_USAGE, "--residual is abnar's; vit-explain always takes 0.5");
+    const struct method *method = state->method = &methods[options.method];
+    int status = check_taken(method, error);
+    if (status < 0)
+        return status;
     if (options.as && !map_name_is_legal(options.as))
         return fail(error, BAD_USAGE,
             "--as %.100s: takes at most %d lower case letters, digits, _ + and -", options.as,
             MAP_MAX_NAME);
     if (options.fusion < 0)
-        options.fusion = script ? FUSE_MAX : FUSE_MEAN;
+        options.fusion = (int)method->fusion;
     if (options.residual < 0)
-        options.residual = 0.5;
+        options.residual = method->residual;
     if (options.discard < 0)
-        options.discard = script ? 0.9 : 0;
-    describe_options(((struct state *)run->state)->note, script);
-    const int status = layout_wish_check(&options.wish, error);
+        options.discard = method->discard;
+    if (options.start == UINT64_MAX)
+        options.start = 0;
+    describe_options(state->note, method);
+    status = layout_wish_check(&options.wish, error);
     return status < 0 ? status : queries_check(options.query, error);
-}
-
-static float larger(float a, float b)
-{
-    return a > b || a != a ? a : b; /* NaN stays */
-}
-
-static float smaller(float a, float b)
-{
-    return a < b || a != a ? a : b;
-}
-
-/* to[n] = heads of data[heads, n] fused */
-static void fuse(const float *data, size_t heads, size_t n, float *to)
-{
-    memcpy(to, data, n * sizeof *to);
-    for (size_t h = 1; h < heads; h++) {
-        const float *head = data + h * n;
-        for (size_t i = 0; i < n; i++)
-            to[i] = options.fusion == FUSE_MEAN  ? to[i] + head[i]
-                    : options.fusion == FUSE_MAX ? larger(to[i], head[i])
-                                                 : smaller(to[i], head[i]);
-    }
-    for (size_t i = 0; options.fusion == FUSE_MEAN && i < n; i++)
-        to[i] /= (float)heads;
-}
-
-struct ranked {
-    float value;
-    unsigned index;
-};
-
-static int by_value(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    const int order = (x->value > y->value) - (x->value < y->value);
-    const int nan = (x->value != x->value) - (y->value != y->value); /* above all numbers */
-    if (order || nan)
-        return order + nan;
-    return x->index < y->index ? -1 : 1;
-}
-
-/* Sets the count lowest of n values to 0, ties by index; spared (if below n) is let be. */
-static void discard_lowest(
-    float *values, size_t n, size_t count, size_t spared, struct ranked *ranked)
-{
-    for (size_t i = 0; i < n; i++)
-        ranked[i] = (struct ranked){ values[i], (unsigned)i };
-    qsort(ranked, n, sizeof *ranked, by_value);
-    for (size_t i = 0; i < count; i++)
-        if (ranked[i].index != spared)
-            values[ranked[i].index] = 0;
-}
-
-/* abnar: rows of residual I + (1 - residual) A, normalised; the prefix is never discarded. */
-static void mix_abnar(float *a, size_t t, size_t p, struct ranked *ranked)
-{
-    const size_t count = (size_t)floor(options.discard * (double)(t - p));
-    for (size_t i = 0; i < t; i++) {
-        float *row = a + i * t;
-        double sum = 0;
-        if (count > 0)
-            discard_lowest(row + p, t - p, count, SIZE_MAX, ranked);
-        for (size_t j = 0; j < t; j++) {
-            row[j] = (float)((1 - options.residual) * (double)row[j]
-                             + (i == j ? options.residual : 0));
-            sum += (double)row[j];
-        }
-        for (size_t j = 0; j < t; j++)
-            row[j] = sum != 0 ? (float)((double)row[j] / sum) : 0;
-    }
-}
-
-/*
- * vit-explain (github.com/jacobgil/vit-explain, vit_rollout.py): discards over the whole matrix
- * and spares only A[0,0]; divides a_ij by the sum of row j.
- */
-static void mix_script(float *a, size_t t, struct ranked *ranked, double *sums)
-{
-    discard_lowest(a, t * t, (size_t)((double)(t * t) * options.discard), 0, ranked);
-    for (size_t i = 0; i < t; i++) {
-        a[i * t + i] += 1;
-        sums[i] = 0;
-        for (size_t j = 0; j < t; j++) {
-            a[i * t + j] /= 2;
-            sums[i] += (double)a[i * t + j];
-        }
-    }
-    for (size_t i = 0; i < t; i++)
-        for (size_t j = 0; j < t; j++)
-            a[i * t + j] = (float)((double)a[i * t + j] / sums[j]);
 }
 
 static int reserve(struct state *state, size_t t, size_t queries, struct error *error)
 {
-    int status = scratch_reserve(&state->matrix, t * t * sizeof(float), error);
+    int status = 0;
+    if (options.method != ATTN_GRADCAM)
+        status = scratch_reserve(&state->matrix, t * t * sizeof(float), error);
     if (status == 0 && (options.discard > 0 || options.method == VIT_EXPLAIN))
-        status = scratch_reserve(
-            &state->order, t * t * sizeof(struct ranked) + t * sizeof(double), error);
+        status = scratch_reserve(&state->room, rollout_room(t), error);
+    if (status == 0 && options.method == ATTN_GRADCAM)
+        status = scratch_reserve(&state->room, t * sizeof(double), error);
     if (status == 0)
         status = scratch_reserve(&state->from, queries * t * sizeof(float), error);
     if (status == 0)
@@ -214,64 +182,93 @@ static int reserve(struct state *state, size_t t, size_t queries, struct error *
     return status;
 }
 
-/* Rows of the identity, or for the mean their mean over the patches. */
-static void begin_queries(float *rows_at, const struct query *queries, size_t count,
-    const struct attention *attention)
+static int read_layer(struct state *state, const struct sample *sample,
+    const struct attention *attention, size_t number, struct layer *layer, struct error *error)
 {
-    const size_t t = attention->tokens, p = attention->layout.prefix;
-    memset(rows_at, 0, count * t * sizeof *rows_at);
-    for (size_t q = 0; q < count; q++, rows_at += t) {
-        if (queries[q].kind == QUERY_TOKEN)
-            rows_at[queries[q].token] = 1;
-        for (size_t j = p; queries[q].kind == QUERY_MEAN && j < t; j++)
-            rows_at[j] = 1.0f / (float)(t - p);
-    }
+    layer->gradient = NULL;
+    const int status = attention_layer(
+        sample, attention, number, &layer->heads, &layer->attention, &state->attention, error);
+    if (status < 0 || !state->method->of_class)
+        return status;
+    return attention_gradient(
+        sample, attention, number, layer->heads, &layer->gradient, &state->gradient, error);
 }
 
-/* The queries' rows of R = A_L ... A_start, from the top down; they end in state->from. */
+/* Rows from times the layer's matrix: to. */
+static void step(struct state *state, const struct attention *attention, size_t queries,
+    const struct layer *layer)
+{
+    const size_t t = attention->tokens;
+    float *a = state->matrix.bytes;
+    float keep = 0;
+    rollout_fuse(
+        a, layer->attention, layer->gradient, layer->heads, t * t, (enum fusion)options.fusion);
+    if (options.method == CHEFER) { /* from (I + A) */
+        keep = 1;
+        memcpy(state->to.bytes, state->from.bytes, queries * t * sizeof *a);
+    } else if (options.method == VIT_EXPLAIN)
+        rollout_mix_script(a, t, options.discard, state->room.bytes);
+    else
+        rollout_mix(a, t, attention->layout.prefix, options.residual, options.discard,
+            state->room.bytes);
+    gemm(queries, t, t, 1, (struct matrix){ state->from.bytes, t, 1 },
+        (struct matrix){ a, t, 1 }, keep, state->to.bytes, t);
+}
+
+static int fail_zero(size_t first, struct error *error)
+{
+    return fail(error, BAD_SAMPLE,
+        "attngrad is zero everywhere from layer %zu on: no attention there moves the class's "
+        "logit: run vitfwd with --grad of another class%s",
+        first, options.start > 0 ? ", or say a lower --start" : "");
+}
+
+/* The queries' rows of the product of layers, from the top down; they end in state->from. */
 static int roll(struct state *state, const struct sample *sample,
     const struct attention *attention, size_t queries, struct error *error)
 {
-    const size_t t = attention->tokens;
+    const size_t size = attention->tokens * attention->tokens;
+    bool zero = state->method->of_class;
     for (size_t i = attention->count; i-- > 0 && attention->layers[i] >= options.start;) {
-        size_t heads;
-        const float *data;
-        const int status = attention_layer(
-            sample, attention, attention->layers[i], &heads, &data, &state->attention, error);
+        struct layer layer;
+        const int status =
+            read_layer(state, sample, attention, attention->layers[i], &layer, error);
         if (status < 0)
             return status;
-        float *a = state->matrix.bytes;
-        fuse(data, heads, t * t, a);
-        struct ranked *ranked = state->order.bytes;
-        if (options.method == ABNAR)
-            mix_abnar(a, t, attention->layout.prefix, ranked);
-        else
-            mix_script(a, t, ranked, (double *)(void *)(ranked + t * t));
-        gemm(queries, t, t, 1, (struct matrix){ state->from.bytes, t, 1 },
-            (struct matrix){ a, t, 1 }, 0, state->to.bytes, t);
+        zero = zero && rollout_is_zero(layer.gradient, layer.heads * size);
+        step(state, attention, queries, &layer);
         const struct scratch swapped = state->from;
         state->from = state->to;
         state->to = swapped;
     }
-    return 0;
+    return zero ? fail_zero(options.start, error) : 0;
 }
 
-/* From the start layer to the model's last, without a gap. */
-static int check_layers(const struct attention *attention, struct error *error)
+/* attn-gradcam's rows, in state->from, behind the prefix as those of the others. */
+static int weigh_last(struct state *state, const struct sample *sample,
+    const struct attention *attention, const struct query *queries, size_t count, bool together,
+    struct error *error)
 {
-    if (options.start >= attention->model_layers)
-        return fail(error, BAD_USAGE, "--start %llu: the model has %zu layers, from 0",
-            (unsigned long long)options.start, attention->model_layers);
-    for (size_t layer = options.start, i = 0; layer < attention->model_layers; layer++) {
-        while (i < attention->count && attention->layers[i] < layer)
-            i++;
-        if (i == attention->count || attention->layers[i] != layer)
-            return fail(error, BAD_USAGE,
-                "has no attn.%02zu: rollout needs every layer from %llu to %zu: run vitfwd "
-                "without -l, or say --start",
-                layer, (unsigned long long)options.start, attention->model_layers - 1);
-    }
-    return 0;
+    const size_t t = attention->tokens, p = attention->layout.prefix;
+    const size_t last = attention->model_layers - 1;
+    struct layer layer;
+    size_t zero = 0, which = 0;
+    const int status = read_layer(state, sample, attention, last, &layer, error);
+    if (status < 0)
+        return status;
+    for (size_t q = 0; q < count; q++)
+        if (!rollout_gradcam((float *)state->from.bytes + q * t + p, layer.attention,
+                layer.gradient, layer.heads, t, p, &queries[q], state->room.bytes)
+            && zero++ == 0)
+            which = q;
+    if (zero == 0 || (together && zero < count))
+        return 0;
+    if (rollout_is_zero(layer.gradient, layer.heads * t * t))
+        return fail_zero(last, error);
+    return fail(error, BAD_SAMPLE,
+        "attngrad.%02zu is zero for the query %s: in the last layer only what the head reads "
+        "has a gradient: leave out -q, or take -M chefer",
+        last, queries[which].name);
 }
 
 static int add_map(const struct state *state, struct sample *sample,
@@ -279,21 +276,41 @@ static int add_map(const struct state *state, struct sample *sample,
     bool together, struct error *error)
 {
     const size_t t = attention->tokens, p = attention->layout.prefix;
-    const struct map_about about = { .method = methods[options.method],
+    const struct map_about about = { .method = state->method->name,
         .layer = -1,
         .head = -1,
         .query = query->name,
         .residual = options.residual,
+        .class_specific = state->method->of_class,
         .note = *state->note ? state->note : NULL };
     char name[160];
     float *values;
-    snprintf(name, sizeof name, "%.100s%s%s", options.as ? options.as : methods[options.method],
+    snprintf(name, sizeof name, "%.100s%s%s", options.as ? options.as : state->method->name,
         query->by_default ? "" : "-q", query->by_default ? "" : query->name);
     const int status =
         map_add(sample, name, &about, &attention->layout, together ? count : 0, &values, error);
     const float *from = (const float *)state->from.bytes + row * t + p;
     for (size_t q = 0; q < count && status == 0; q++)
         memcpy(values + q * (t - p), from + q * t, (t - p) * sizeof *values);
+    return status;
+}
+
+/* All that must be there, before anything is read. */
+static int find_layers(
+    const struct sample *sample, struct attention *attention, struct error *error)
+{
+    const struct method *method = &methods[options.method];
+    int status = attention_find(sample, &options.wish, attention, error);
+    if (status < 0)
+        return status;
+    if (options.start >= attention->model_layers)
+        return fail(error, BAD_USAGE, "--start %llu: the model has %zu layers, from 0",
+            (unsigned long long)options.start, attention->model_layers);
+    const size_t first =
+        options.method == ATTN_GRADCAM ? attention->model_layers - 1 : options.start;
+    status = attention_check(attention, first, error);
+    if (status == 0 && method->of_class)
+        status = attention_check_gradient(sample, attention, first, method->name, error);
     return status;
 }
 
@@ -304,23 +321,24 @@ static int roll_sample(struct run *run, struct sample *sample, struct error *err
     struct query *queries = NULL;
     size_t count = 0;
     bool together = false;
-    int status = attention_find(sample, &options.wish, &attention, error);
-    if (status == 0)
-        status = check_layers(&attention, error);
+    int status = find_layers(sample, &attention, error);
     if (status == 0)
         status =
             queries_parse(options.query, &attention.layout, &queries, &count, &together, error);
     if (status == 0)
         status = reserve(state, attention.tokens, count, error);
-    if (status == 0) {
-        begin_queries(state->from.bytes, queries, count, &attention);
+    if (status == 0 && options.method == ATTN_GRADCAM)
+        status = weigh_last(state, sample, &attention, queries, count, together, error);
+    else if (status == 0) {
+        rollout_begin(
+            state->from.bytes, queries, count, attention.tokens, attention.layout.prefix);
         status = roll(state, sample, &attention, count, error);
     }
     for (size_t q = 0; q < count && status == 0; q += together ? count : 1)
         status = add_map(
             state, sample, &attention, &queries[q], q, together ? count : 1, together, error);
     if (status == 0 && !run->common.keep)
-        sample_drop(sample, "attn*");
+        sample_drop(sample, "attn*"); /* and attngrad */
     free(queries);
     return status;
 }
@@ -331,8 +349,9 @@ static void close_rollout(struct run *run)
     if (!state)
         return;
     free(state->attention.bytes);
+    free(state->gradient.bytes);
     free(state->matrix.bytes);
-    free(state->order.bytes);
+    free(state->room.bytes);
     free(state->from.bytes);
     free(state->to.bytes);
     free(state);

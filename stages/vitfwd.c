@@ -2,7 +2,6 @@
  * vitfwd: reads pictures or inputs, writes what a Vision Transformer makes of them: logits,
  * the attention of every layer, tokens, and the gradients of a class's logit.
  */
-#include "common/gemm.h"
 #include "common/modelstage.h"
 #include "common/vit.h"
 
@@ -117,23 +116,6 @@ static int choose_layers(struct state *state, struct error *error)
         if (wanted[ATTENTION][l] || wanted[ACT][l])
             state->lowest = l;
     }
-    return 0;
-}
-
-static int take_size(struct state *state, struct error *error)
-{
-    const struct vit_config *config = &state->vit.config;
-    if (!options.size)
-        return 0;
-    const int status = parse_size(
-        "--size", options.size, &state->stage.wishes.width, &state->stage.wishes.height, error);
-    if (status < 0)
-        return status;
-    state->stage.wishes.set = SET_SIZE;
-    if (state->stage.wishes.width % config->patch_columns
-        || state->stage.wishes.height % config->patch_rows)
-        return fail(error, BAD_USAGE, "--size %s: takes multiples of the patch, %zux%zu",
-            options.size, config->patch_columns, config->patch_rows);
     return 0;
 }
 
@@ -286,10 +268,6 @@ static int open_vitfwd(struct run *run, struct error *error)
         model_print_info(&state->vit.model);
         return 1;
     }
-    const char *kernels = gemm_start();
-    if (run->common.verbose)
-        run_warn(
-            run, NULL, "BLIS kernels %s, %zu threads", kernels, threads_count(run->threads));
     state->stage.model = &state->vit.model;
     state->stage.max_pixels = options.max_pixels;
     state->stage.batch = (size_t)options.batch;
@@ -299,12 +277,12 @@ static int open_vitfwd(struct run *run, struct error *error)
     if (status == 0)
         status = choose_layers(state, error);
     if (status == 0)
-        status = take_size(state, error);
+        status = modelstage_size(&state->stage, options.size, state->vit.config.patch_columns,
+            state->vit.config.patch_rows, error);
     if (status == 0)
-        status = modelstage_open(&state->stage, error);
-    run->model_name = strdup(state->vit.model.name);
+        status = modelstage_open(run, &state->stage, error);
     run->model = vit_describe(&state->vit);
-    return status == 0 && (!run->model_name || !run->model) ? fail_memory(error, 1) : status;
+    return status == 0 && !run->model ? fail_memory(error, 1) : status;
 }
 
 static size_t batch_size(const struct run *run)

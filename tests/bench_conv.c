@@ -141,8 +141,7 @@ int main(int argc, char **argv)
     const char *kernels = gemm_start();
     make_net();
     if (batch == 0 || threads_create(&threads, strtoul(argv[2], NULL, 10), &error) < 0
-        || resnet_prepare(
-               &net, &pass, batch, SIDE, SIDE, RESNET_KEEP_NONE, NULL, threads, &error)
+        || resnet_prepare(&net, &pass, batch, SIDE, SIDE, RESNET_KEEP_NONE, threads, &error)
                < 0)
         return 4;
     from = make(batch * 112 * 112 * 147); /* the stem's, the largest */

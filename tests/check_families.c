@@ -21,7 +21,7 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     struct threads *threads;
     struct vit_pass *pass = NULL;
     const struct vit_config *config = &vit->config;
-    if (!load(&input, name, second ? "input2.npy" : "input.npy"))
+    if (!load(&input, ROOT, name, second ? "input2.npy" : "input.npy"))
         return false;
     const size_t batch = input.npy.shape[0], h = input.npy.shape[2], w = input.npy.shape[3];
     const size_t t = config->prefix + h / config->patch_rows * (w / config->patch_columns);
@@ -56,7 +56,7 @@ START_TEST(same_numbers)
 {
     const char *name = cases[_i];
     struct vit vit;
-    json_t *json = about(name);
+    json_t *json = load_case(ROOT, name);
     open_case(&vit, name, json);
     for (int second = 0; second < 2; second++) {
         struct differences found;
@@ -77,9 +77,9 @@ START_TEST(same_head)
     const char *name = cases[_i];
     struct vit vit;
     struct array array;
-    json_t *json = about(name);
+    json_t *json = load_case(ROOT, name);
     open_case(&vit, name, json);
-    const bool has = load(&array, name, "logits.npy");
+    const bool has = load(&array, ROOT, name, "logits.npy");
     const json_t *config = json_object_get(json, "config");
     const char *readout = json_string_value(json_object_get(config, "readout"));
     const bool pooled =
@@ -96,7 +96,7 @@ END_TEST
 START_TEST(mutations_show)
 {
     const char *name = cases[_i];
-    json_t *json = about(name), *mutation;
+    json_t *json = load_case(ROOT, name), *mutation;
     size_t m;
     json_array_foreach(json_object_get(json, "mutations"), m, mutation) {
         struct vit vit;
@@ -118,7 +118,7 @@ END_TEST
 int main(void)
 {
     gemm_start();
-    list_cases();
+    case_count = list_cases(ROOT, cases, MAX_CASES);
     Suite *suite = suite_create("families");
     TCase *tests = tcase_create("families");
     tcase_set_timeout(tests, 60);

@@ -52,10 +52,10 @@ static void make_room(struct trial *trial)
 /* second: the input of another size. False: no such input, or no logits of ours. */
 static bool begin(struct trial *trial, const char *name, bool second)
 {
-    *trial = (struct trial){ .name = name, .about = about(name) };
+    *trial = (struct trial){ .name = name, .about = load_case(ROOT, name) };
     open_case(&trial->vit, name, trial->about);
     if (trial->vit.config.readout == READ_NONE
-        || !load(&trial->input, name, second ? "input2.npy" : "input.npy")) {
+        || !load(&trial->input, ROOT, name, second ? "input2.npy" : "input.npy")) {
         vit_close(&trial->vit);
         json_decref(trial->about);
         return false;
@@ -439,7 +439,7 @@ END_TEST
 int main(void)
 {
     gemm_start();
-    list_cases();
+    case_count = list_cases(ROOT, cases, MAX_CASES);
     Suite *suite = suite_create("gradients");
     TCase *tests = tcase_create("gradients");
     tcase_set_timeout(tests, 60);

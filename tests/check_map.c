@@ -72,6 +72,36 @@ START_TEST(reads_layouts)
 }
 END_TEST
 
+static const struct {
+    const char *json;
+    bool cnn;
+} makers[] = {
+    { "{\"model\":\"m:1\",\"prefix\":null,\"patch\":null,\"grid\":null}", true },
+    { "{\"prefix\":1,\"grid\":[14,14]}", false },
+    { "{\"prefix\":1,\"grid\":null}", false },
+    { "{\"prefix\":null,\"grid\":[14,14]}", false },
+    { "{}", false },
+    { "[]", false },
+    { "", false },
+};
+
+START_TEST(knows_a_cnn)
+{
+    struct sample sample = { 0 };
+    struct layout layout;
+    struct error error;
+    begin(&sample);
+    ck_assert(!layout_is_cnn(&sample));
+    add_text(&sample, "model.json", makers[_i].json);
+    ck_assert_int_eq(layout_is_cnn(&sample), makers[_i].cnn);
+    if (layout_read(&sample, &layout, &error) < 0)
+        ck_assert_int_eq(strstr(error.text, "CNN") != NULL, makers[_i].cnn);
+    else
+        ck_assert(!makers[_i].cnn);
+    sample_free(&sample);
+}
+END_TEST
+
 static const struct layout plain = { .prefix = 1, .rows = 14, .columns = 14 };
 static const struct layout deit = { .prefix = 2, .rows = 14, .columns = 14, .distilled = true };
 static const struct layout registers = { .prefix = 5, .rows = 3, .columns = 4 };
@@ -218,20 +248,24 @@ static const struct {
     struct map_about about;
     const char *json;
 } abouts[] = {
-    { MODEL, VIEW, { "abnar", -1, -1, "mean", "cls", 0.5, false, false, NULL },
+    { MODEL, VIEW, { "abnar", -1, -1, "mean", "cls", 0.5, false, false, NULL, NULL },
         "{\"method\":\"abnar\",\"layer\":null,\"head\":\"mean\",\"query\":\"cls\",\"residual\":"
         "0.5,\"signed\":false,\"target\":null,\"model\":\"m:1\",\"grid\":[2,3],\"view\":" VIEW
         "}" },
-    { MODEL, VIEW, { "chefer", -1, -1, NULL, "cls", -1, false, true, "max of heads" },
+    { MODEL, VIEW, { "chefer", -1, -1, NULL, "cls", -1, false, true, "max of heads", NULL },
         "{\"method\":\"chefer\",\"layer\":null,\"head\":null,\"query\":\"cls\",\"residual\":"
         "null,\"signed\":false,\"target\":{\"index\":7,\"name\":\"x\"},\"model\":\"m:1\","
         "\"grid\":[2,3],\"view\":" VIEW ",\"note\":\"max of heads\"}" },
-    { NULL, NULL, { "head", 3, 0, NULL, NULL, -1, true, true, NULL },
+    { NULL, NULL, { "head", 3, 0, NULL, NULL, -1, true, true, NULL, NULL },
         "{\"method\":\"head\",\"layer\":3,\"head\":0,\"query\":null,\"residual\":null,"
         "\"signed\":true,\"target\":null,\"model\":null,\"grid\":[2,3],\"view\":null}" },
-    { "[1]", "not JSON", { "head", 0, 11, NULL, "mean", 0, false, true, NULL },
+    { "[1]", "not JSON", { "head", 0, 11, NULL, "mean", 0, false, true, NULL, NULL },
         "{\"method\":\"head\",\"layer\":0,\"head\":11,\"query\":\"mean\",\"residual\":0.0,"
         "\"signed\":false,\"target\":null,\"model\":null,\"grid\":[2,3],\"view\":null}" },
+    { NULL, NULL, { "gradcam", 11, -1, NULL, NULL, -1, false, true, NULL, "block11" },
+        "{\"method\":\"gradcam\",\"layer\":11,\"head\":null,\"query\":null,\"residual\":null,"
+        "\"signed\":false,\"target\":null,\"model\":null,\"grid\":[2,3],\"view\":null,"
+        "\"at\":\"block11\"}" },
 };
 
 START_TEST(adds_maps)
@@ -383,6 +417,7 @@ int main(void)
     Suite *suite = suite_create("map");
     TCase *map = tcase_create("map");
     tcase_add_loop_test(map, reads_layouts, 0, sizeof layouts / sizeof *layouts);
+    tcase_add_loop_test(map, knows_a_cnn, 0, sizeof makers / sizeof *makers);
     tcase_add_loop_test(map, parses_queries, 0, sizeof queries / sizeof *queries);
     tcase_add_test(map, all_patches);
     tcase_add_loop_test(map, knows_names, 0, sizeof names / sizeof *names);

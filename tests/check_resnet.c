@@ -6,11 +6,15 @@
  */
 #include "common/gemm.h"
 #include "common/resnet.h"
-
-#define ROOT "tests/data/resnet"
 #include "tests/reference.h"
 
-enum { MAX_BATCH = 2 };
+#include <string.h>
+
+#define ROOT "tests/data/resnet"
+enum { MAX_CASES = 40, MAX_BATCH = 2 };
+
+static char cases[MAX_CASES][64];
+static int case_count;
 
 static void open_case(struct resnet *resnet, const char *name, const json_t *json)
 {
@@ -32,7 +36,7 @@ static double compare(const char *name, const char *file, const float *ours,
 {
     struct array array;
     double most = 0;
-    if (load(&array, name, file)) {
+    if (load(&array, ROOT, name, file)) {
         bool same = true;
         for (size_t i = 0; i < array.npy.rank; i++)
             same = same && array.npy.shape[i] == shape[i];
@@ -98,19 +102,16 @@ static struct differences run(const struct resnet *resnet, const char *name, con
     struct resnet_pass *pass = NULL;
     struct differences found = { 0 };
     const size_t classes = resnet->model.classes;
-    ck_assert(load(&input, name, second ? "input2.npy" : "input.npy"));
+    ck_assert(load(&input, ROOT, name, second ? "input2.npy" : "input.npy"));
     const size_t batch = input.npy.shape[0], h = input.npy.shape[2], w = input.npy.shape[3];
     const float *inputs[MAX_BATCH];
     float *logits = calloc(2 * batch * (classes + 1), sizeof *logits);
     float *one_hot = logits + batch * (classes + 1);
-    bool kept[100];
     for (size_t b = 0; b < batch; b++)
         inputs[b] = input.data + b * 3 * h * w;
-    for (size_t i = 0; i < 100; i++)
-        kept[i] = true;
     ck_assert(threads_create(&threads, thread_count, &error) == 0);
     ck_assert_msg(resnet_prepare(resnet, &pass, batch, h, w,
-                      classes ? 0 : (size_t)RESNET_KEEP_NONE, kept, threads, &error)
+                      classes ? 0 : (size_t)RESNET_KEEP_NONE, threads, &error)
                       == 0,
         "%s: %s", name, error.text);
     struct places acts = make_places(resnet, pass, batch);
@@ -142,7 +143,7 @@ START_TEST(same_numbers)
 {
     const char *name = cases[_i];
     struct resnet resnet;
-    json_t *json = about(name);
+    json_t *json = load_case(ROOT, name);
     open_case(&resnet, name, json);
     ck_assert_str_eq(resnet.family, json_string_value(json_object_get(json, "family")));
     ck_assert_uint_eq(
@@ -195,7 +196,7 @@ static bool mutate(struct resnet *resnet, int mutation)
 START_TEST(mutations_show)
 {
     const char *name = cases[_i];
-    json_t *json = about(name);
+    json_t *json = load_case(ROOT, name);
     for (int mutation = 0; mutation < 4; mutation++) {
         struct resnet resnet;
         open_case(&resnet, name, json);
@@ -213,7 +214,7 @@ END_TEST
 int main(void)
 {
     gemm_start();
-    list_cases();
+    case_count = list_cases(ROOT, cases, MAX_CASES);
     Suite *suite = suite_create("resnet");
     TCase *tests = tcase_create("resnet");
     tcase_set_timeout(tests, 60);

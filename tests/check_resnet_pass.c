@@ -218,7 +218,7 @@ static void run(int i, size_t batch, size_t lowest, size_t count, struct outcome
         inputs[b] = input + b * pixels;
     ck_assert_int_eq(threads_create(&threads, count, &error), 0);
     ck_assert_int_eq(resnet_prepare(&net, &pass, BATCH, nets[i].height, nets[i].width, lowest,
-                         NULL, threads, &error),
+                         threads, &error),
         0);
     memset(outcome, 0, sizeof *outcome);
     for (size_t place = 0; place <= MAX_BLOCKS; place++) {
@@ -437,22 +437,19 @@ START_TEST(refusals)
     struct resnet_pass *pass = NULL;
     make_net(0);
     ck_assert_int_eq(threads_create(&threads, 1, &error), 0);
-    ck_assert_int_eq(
-        resnet_prepare(&net, &pass, 1, 0, 5, 0, NULL, threads, &error), BAD_SAMPLE);
+    ck_assert_int_eq(resnet_prepare(&net, &pass, 1, 0, 5, 0, threads, &error), BAD_SAMPLE);
     ck_assert_str_eq(error.text, "5x0 pixels are too few for this ResNet");
     net.stem[0].pad = 0;
-    ck_assert_int_eq(
-        resnet_prepare(&net, &pass, 1, 7, 6, 0, NULL, threads, &error), BAD_SAMPLE);
+    ck_assert_int_eq(resnet_prepare(&net, &pass, 1, 7, 6, 0, threads, &error), BAD_SAMPLE);
     ck_assert_str_eq(error.text, "6x7 pixels are too few for this ResNet");
-    ck_assert_int_eq(resnet_prepare(&net, &pass, 1, 7, 7, 0, NULL, threads, &error), 0);
+    ck_assert_int_eq(resnet_prepare(&net, &pass, 1, 7, 7, 0, threads, &error), 0);
     blocks[2].projection.stride = 1;
-    ck_assert_int_eq(
-        resnet_prepare(&net, &pass, 1, 31, 31, 0, NULL, threads, &error), BAD_USAGE);
+    ck_assert_int_eq(resnet_prepare(&net, &pass, 1, 31, 31, 0, threads, &error), BAD_USAGE);
     ck_assert_str_eq(error.text, "block 2's shortcut gives 32 channels of 7x7, its "
                                  "convolutions 32 of 4x4");
     blocks[2].projection.stride = 2;
     ck_assert_int_eq(
-        resnet_prepare(&net, &pass, SIZE_MAX / 8, 1 << 20, 1 << 20, 0, NULL, threads, &error),
+        resnet_prepare(&net, &pass, SIZE_MAX / 8, 1 << 20, 1 << 20, 0, threads, &error),
         BAD_SYSTEM);
     resnet_pass_free(pass);
     resnet_pass_free(NULL);

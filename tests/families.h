@@ -6,13 +6,15 @@
 #define SACCADE_TESTS_FAMILIES_H
 
 #include "common/vit.h"
-
-#define ROOT "tests/data/vit"
 #include "tests/reference.h"
 
 #include <string.h>
 
-enum { MAX_BATCH = 4 };
+#define ROOT "tests/data/vit"
+enum { MAX_CASES = 80, MAX_BATCH = 4 };
+
+static char cases[MAX_CASES][64];
+static int case_count;
 
 static inline void open_case(struct vit *vit, const char *name, const json_t *json)
 {
@@ -39,7 +41,7 @@ static inline void compare(const char *name, const char *kind, size_t layers, si
             snprintf(file, sizeof file, "%s.npy", kind);
         else
             snprintf(file, sizeof file, "%s.%02zu.npy", kind, layer);
-        ck_assert_msg(load(&array, name, file), "%s lacks %s", name, file);
+        ck_assert_msg(load(&array, ROOT, name, file), "%s lacks %s", name, file);
         const size_t each = array.npy.count / batch;
         for (size_t b = 0; b < batch; b++)
             *most = fmax(*most,

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes what the man pages' EXAMPLES use in the current directory: cat.jpg, photos/ with three
-# pictures, one in a folder of it, and the streams a.tar (cat) and b.tar (photos) with their
-# attention. Run by tests/man.sh, with DATA and PATH set.
+# pictures, one in a folder of it, the streams a.tar (cat) and b.tar (photos) with their attention,
+# and cam.tar (cat) with made-up activations of three places. Run by tests/man.sh, with DATA and
+# PATH set.
 set -euo pipefail
 
 pictures=$DATA/pictures
@@ -12,3 +13,12 @@ cp "$pictures/grey.jpg" photos/two.jpg
 cp "$pictures/progressive.jpg" photos/more/three.jpg
 preprocess cat.jpg | vitfwd >a.tar
 preprocess photos | vitfwd >b.tar
+
+mkdir made
+tar xf "$DATA/cam/places.tar" -C made --wildcards 'many.act*' many.model.json
+for member in made/many.*; do
+    mv "$member" "made/cat.${member#made/many.}"
+done
+preprocess cat.jpg | tar xf - -C made cat.jpg cat.view.json
+tar cf cam.tar -C made cat.jpg cat.view.json cat.model.json $(cd made && echo cat.act*)
+rm -r made

@@ -1,6 +1,6 @@
 /*
- * Reference data of real libraries, a folder of ROOT a case: its arrays and case.json, and how
- * far ours are from them. ROOT is the includer's.
+ * Reference data of a real library: arrays and case.json of a case's folder, and how far ours
+ * are from them.
  */
 #ifndef SACCADE_TESTS_REFERENCE_H
 #define SACCADE_TESTS_REFERENCE_H
@@ -15,11 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_CASES = 80 };
-
-static char cases[MAX_CASES][64];
-static int case_count;
-
 struct array {
     unsigned char *bytes;
     struct npy npy;
@@ -27,13 +22,15 @@ struct array {
     struct scratch scratch;
 };
 
-static inline bool load(struct array *array, const char *name, const char *file)
+/* ROOT/NAME/FILE; false: there is none. */
+static inline bool load(
+    struct array *array, const char *root, const char *name, const char *file)
 {
     char path[256];
     size_t size;
     struct error error;
     *array = (struct array){ 0 };
-    snprintf(path, sizeof path, ROOT "/%s/%s", name, file);
+    snprintf(path, sizeof path, "%s/%s/%s", root, name, file);
     if (file_read(path, 1 << 24, &array->bytes, &size, &error) < 0)
         return false;
     ck_assert_msg(npy_parse(array->bytes, size, &array->npy, &error) == 0, "%s", error.text);
@@ -47,16 +44,16 @@ static inline void unload(struct array *array)
     free(array->scratch.bytes);
 }
 
-static inline json_t *about(const char *name)
+static inline json_t *load_case(const char *root, const char *name)
 {
     char path[256];
-    snprintf(path, sizeof path, ROOT "/%s/case.json", name);
+    snprintf(path, sizeof path, "%s/%s/case.json", root, name);
     json_t *json = json_load_file(path, 0, NULL);
     ck_assert_ptr_nonnull(json);
     return json;
 }
 
-/* The largest difference; relative: over the largest of b. */
+/* The largest difference; relative: to the largest of b. */
 static inline double difference(const float *a, const float *b, size_t count, bool relative)
 {
     double most = 0, scale = 0;
@@ -69,22 +66,25 @@ static inline double difference(const float *a, const float *b, size_t count, bo
     return relative ? most / scale : most;
 }
 
-static inline void list_cases(void)
+/* The names of the folders of root that have a case.json, in order. */
+static inline int list_cases(const char *root, char (*cases)[64], int room)
 {
     struct dirent **entries;
-    const int count = scandir(ROOT, &entries, NULL, alphasort);
+    int found = 0;
+    const int count = scandir(root, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
-        char path[300];
-        snprintf(path, sizeof path, ROOT "/%s/case.json", entries[i]->d_name);
+        char path[320];
+        snprintf(path, sizeof path, "%s/%s/case.json", root, entries[i]->d_name);
         FILE *file = fopen(path, "re");
-        if (file && case_count < MAX_CASES) {
-            snprintf(cases[case_count++], sizeof cases[0], "%.60s", entries[i]->d_name);
+        if (file && found < room)
+            snprintf(cases[found++], sizeof cases[0], "%.60s", entries[i]->d_name);
+        if (file)
             fclose(file);
-        }
         free(entries[i]);
     }
     if (count >= 0)
         free(entries);
+    return found;
 }
 
 #endif

@@ -6,13 +6,28 @@ set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$SCRATCH"
 
+# make_places KEY...: a shard of these samples, each with what gradcam reads.
+make_places() {
+    local key name
+    mkdir -p places && tar xf "$DATA/cam/places.tar" -C places || return
+    for key; do
+        for name in act actgrad; do
+            cp "places/relu.$name.layer4.npy" "places/$key.$name.layer4.npy" || return
+            echo "$key.$name.layer4.npy"
+        done
+    done | tar cf places.tar -C places -T -
+}
+
 # A stream that every stage takes, and the same with a bad sample in the middle.
 make_streams() {
     cp "$DATA/pictures/rgb420.jpg" a.jpg
     cp "$DATA/pictures/rgb444.jpg" c.jpg
-    preprocess a.jpg c.jpg | vitfwd | rollout -k --as other >whole.tar || return
+    preprocess a.jpg c.jpg | vitfwd | rollout -k --as other >maps.tar &&
+        make_places a c && tensorcat --join maps.tar places.tar >whole.tar || return
     printf 'no picture' >b.jpg
-    preprocess a.jpg b.jpg c.jpg | vitfwd | rollout -k --as other >bad.tar
+    preprocess a.jpg b.jpg c.jpg | vitfwd | rollout -k --as other >maps.tar
+    [[ $? == 1 ]] && make_places a b c || return
+    tensorcat --join maps.tar places.tar >bad.tar
     [[ $? == 1 ]]
 }
 

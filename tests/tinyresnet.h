@@ -117,8 +117,8 @@ static inline void run_both_ways(const struct resnet *resnet)
         input[i] = (float)(i % 17) / 17.0f - 0.4f;
     const float *inputs[2] = { input, input };
     ck_assert_int_eq(threads_create(&threads, 2, &error), 0);
-    ck_assert_msg(resnet_prepare(resnet, &pass, 2, SIDE, SIDE, 0, NULL, threads, &error) == 0,
-        "%s", error.text);
+    ck_assert_msg(resnet_prepare(resnet, &pass, 2, SIDE, SIDE, 0, threads, &error) == 0, "%s",
+        error.text);
     resnet_forward(resnet, pass, inputs, 2, classes ? logits : NULL, gradients);
     for (size_t i = 0; i < 2 * classes; i++)
         ck_assert(isfinite(logits[i]));

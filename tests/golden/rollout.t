@@ -1,7 +1,7 @@
 # Streams of made-up attention (tests/oracle/maps.py) and of the model that comes with saccade.
 # That the numbers are right is check_maps'.
 
-$ cp $DATA/maps/{plain,deit,registers,pooled,gap,foreign}.tar .; cp $DATA/pictures/rgb444.jpg cat.jpg; cp $DATA/pictures/rgb420.jpg dog.jpg
+$ cp $DATA/maps/{plain,deit,registers,pooled,gap,foreign,grad,graddeit,gradforeign,gradtop}.tar .; cp $DATA/pictures/rgb444.jpg cat.jpg; cp $DATA/pictures/rgb420.jpg dog.jpg
 
 $ shapes() { tensorls 2>/dev/null | awk -F'\t' '{ print $1, $2, $3 == "f4" ? $4 : $3 }'; }; declare -f shapes >shapes.sh
 
@@ -299,23 +299,193 @@ folder/diffuse model.json json
 folder/diffuse map.abnar.npy [2,5]
 folder/diffuse map.abnar.json json
 
+# Methods with gradients: of a class, if model.json has one. They drop them too.
+
+$ . ./shapes.sh; rollout -M chefer grad.tar >class.tar; shapes <class.tar
+rollout: 2 samples
+key member type
+strong model.json json
+strong map.chefer.npy [3,4]
+strong map.chefer.json json
+folder/weak model.json json
+folder/weak map.chefer.npy [3,4]
+folder/weak map.chefer.json json
+$ tar xOf class.tar strong.map.chefer.json; echo
+{"method":"chefer","layer":null,"head":null,"query":"cls","residual":null,"signed":false,"target":{"index":281,"name":"tabby","logit":9.125,"prob":0.83},"model":"made:0badcafe","grid":[3,4],"view":null}
+$ rollout -M grad-rollout --fuse max --discard 0.5 --start 2 grad.tar 2>/dev/null | tar xOf - strong.map.grad-rollout.json; echo
+{"method":"grad-rollout","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":{"index":281,"name":"tabby","logit":9.125,"prob":0.83},"model":"made:0badcafe","grid":[3,4],"view":null,"note":"max of heads, discard 0.5, from layer 2"}
+$ rollout -M attn-gradcam -q dist graddeit.tar 2>/dev/null | tar xOf - a.map.attn-gradcam-qdist.json; echo
+{"method":"attn-gradcam","layer":null,"head":null,"query":"dist","residual":null,"signed":false,"target":{"index":281,"name":"tabby","logit":9.125,"prob":0.83},"model":"made:0badcafe","grid":[2,3],"view":null}
+$ rollout -M chefer --fuse min --prefix 1 --grid 2x3 gradforeign.tar 2>/dev/null | tar xOf - somebody/s.map.chefer.json; echo
+{"method":"chefer","layer":null,"head":null,"query":"cls","residual":null,"signed":false,"target":null,"model":null,"grid":[2,3],"view":null,"note":"min of heads"}
+$ rollout grad.tar 2>/dev/null | tar xOf - strong.map.abnar.json; echo
+{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":null,"model":"made:0badcafe","grid":[3,4],"view":null}
+$ . ./shapes.sh; rollout -k -M chefer --as mine -q cls,1:2 graddeit.tar 2>/dev/null | attnsplit -k -l 0 -H mean 2>/dev/null | shapes
+key member type
+a model.json json
+a attn.00.npy [2,8,8]
+a attn.01.npy [2,8,8]
+a attn.02.npy [2,8,8]
+a attngrad.00.npy [2,8,8]
+a attngrad.01.npy [2,8,8]
+a attngrad.02.npy [2,8,8]
+a map.mine.npy [2,3]
+a map.mine.json json
+a map.mine-q01-02.npy [2,3]
+a map.mine-q01-02.json json
+a map.l00-mean.npy [2,3]
+a map.l00-mean.json json
+$ . ./shapes.sh; rollout -k -M chefer grad.tar 2>/dev/null | rollout -k -M grad-rollout 2>/dev/null | rollout -k -M attn-gradcam 2>/dev/null | rollout 2>/dev/null | shapes | grep ^strong
+strong model.json json
+strong map.chefer.npy [3,4]
+strong map.chefer.json json
+strong map.grad-rollout.npy [3,4]
+strong map.grad-rollout.json json
+strong map.attn-gradcam.npy [3,4]
+strong map.attn-gradcam.json json
+strong map.abnar.npy [3,4]
+strong map.abnar.json json
+$ attnsplit -H mean graddeit.tar 2>/dev/null | tensorls 2>/dev/null | cut -f 2
+member
+model.json
+map.l00-mean.npy
+map.l00-mean.json
+map.l01-mean.npy
+map.l01-mean.json
+map.l02-mean.npy
+map.l02-mean.json
+$ for j in 1 2 5; do rollout -j $j -M chefer grad.tar 2>/dev/null | cmp - class.tar; done
+
+# What they need: every layer's gradient from the start; of attn-gradcam the last layer alone.
+
+$ rollout -M chefer plain.tar >/dev/null
+rollout: peaked: -M chefer needs attngrad: run vitfwd with --grad
+[exit 2]
+$ rollout -M grad-rollout --prefix 1 --grid 2x3 foreign.tar >/dev/null
+rollout: somebody/s: -M grad-rollout needs attngrad: run vitfwd with --grad
+[exit 2]
+$ rollout -M attn-gradcam plain.tar >/dev/null
+rollout: peaked: -M attn-gradcam needs attngrad: run vitfwd with --grad
+[exit 2]
+$ rollout -M chefer --start 3 plain.tar >/dev/null
+rollout: peaked: -M chefer needs attngrad: run vitfwd with --grad
+[exit 2]
+$ tensorcat --drop 'attn.*' grad.tar 2>/dev/null | rollout -M chefer >/dev/null
+rollout: strong: has no attn.LL: run vitfwd (without -l none) before, and -k on stages between
+[exit 2]
+$ tensorcat --drop 'attn.*' grad.tar 2>/dev/null | attnsplit >/dev/null
+attnsplit: strong: has no attn.LL: run vitfwd (without -l none) before, and -k on stages between
+[exit 2]
+$ tensorcat --drop attngrad.01.npy --drop attngrad.00.npy grad.tar 2>/dev/null >grad-hole.tar; rollout -M chefer grad-hole.tar >/dev/null
+rollout: strong: has no attngrad.00: -M chefer needs it from layer 0 on: run vitfwd with --grad, without -l
+[exit 2]
+$ rollout -M grad-rollout --start 1 grad-hole.tar >/dev/null
+rollout: strong: has no attngrad.01: -M grad-rollout needs it from layer 1 on: run vitfwd with --grad, without -l
+[exit 2]
+$ rollout -M chefer --start 2 grad-hole.tar >/dev/null
+rollout: 2 samples
+$ rollout -M attn-gradcam grad-hole.tar >/dev/null
+rollout: 2 samples
+$ tensorcat --drop attngrad.03.npy grad.tar 2>/dev/null | rollout -M attn-gradcam >/dev/null
+rollout: strong: has no attngrad.03: -M attn-gradcam needs it from layer 3 on: run vitfwd with --grad, without -l
+[exit 2]
+$ tensorcat --drop attn.03.npy grad.tar 2>/dev/null | rollout -M attn-gradcam >/dev/null
+rollout: strong: has no attn.03, which is the last layer's: run vitfwd without -l
+[exit 2]
+$ tensorcat --drop 'attn*.0[0-2].npy' grad.tar 2>/dev/null | rollout -M attn-gradcam 2>/dev/null >top.tar; rollout -M attn-gradcam grad.tar 2>/dev/null | tensorcat --npy map.attn-gradcam.npy --key strong 2>/dev/null | cmp - <(tensorcat --npy map.attn-gradcam.npy --key strong top.tar 2>/dev/null) && echo same
+same
+$ tensorcat --drop 'attn*.0[0-2].npy' grad.tar 2>/dev/null | rollout -M chefer >/dev/null
+rollout: strong: has no attn.00: rollout needs every layer from 0 to 3: run vitfwd without -l, or say --start
+[exit 2]
+
+# Options that mean nothing to a method.
+
+$ rollout -M chefer --residual 0.5 grad.tar
+rollout: -M chefer takes no --residual: it adds each layer to the identity as it is: see grad-rollout
+[exit 2]
+$ rollout -M chefer --discard 0 grad.tar
+rollout: -M chefer takes no --discard: it adds each layer to the identity as it is: see grad-rollout
+[exit 2]
+$ rollout -M attn-gradcam --start 0 grad.tar
+rollout: -M attn-gradcam takes no --start: it is the mean over the heads of the last layer, nothing else
+[exit 2]
+$ rollout -M attn-gradcam --fuse mean grad.tar
+rollout: -M attn-gradcam takes no --fuse: it is the mean over the heads of the last layer, nothing else
+[exit 2]
+$ rollout -M attn-gradcam --residual 0.5 grad.tar
+rollout: -M attn-gradcam takes no --residual: it is the mean over the heads of the last layer, nothing else
+[exit 2]
+$ rollout -M attn-gradcam --discard 0.5 grad.tar
+rollout: -M attn-gradcam takes no --discard: it is the mean over the heads of the last layer, nothing else
+[exit 2]
+$ rollout -M chefer --start 4 grad.tar >/dev/null
+rollout: strong: --start 4: the model has 4 layers, from 0
+[exit 2]
+
+# A gradient that is zero where it is read makes a sample bad; one with other heads likewise.
+
+$ rollout -M attn-gradcam -q 0:1 gradtop.tar >/dev/null
+rollout: a: attngrad.02 is zero for the query 00-01: in the last layer only what the head reads has a gradient: leave out -q, or take -M chefer
+rollout: 1 sample, 1 bad
+[exit 1]
+$ rollout -M attn-gradcam -q cls,mean gradtop.tar >/dev/null
+rollout: a: attngrad.02 is zero for the query mean: in the last layer only what the head reads has a gradient: leave out -q, or take -M chefer
+rollout: 1 sample, 1 bad
+[exit 1]
+$ rollout -M attn-gradcam -q all gradtop.tar >/dev/null
+rollout: a: attngrad.02 is zero for the query all: in the last layer only what the head reads has a gradient: leave out -q, or take -M chefer
+rollout: 1 sample, 1 bad
+[exit 1]
+$ rollout -M chefer -q all gradtop.tar >/dev/null
+rollout: 1 sample
+$ mkdir y; tar xf grad.tar -C y; cd y; rm -r __stream__ folder
+> for k in zero lower heads shape rank; do for f in strong.*; do cp $f $k${f#strong}; done; done; rm strong.*
+> for f in zero.attngrad.0?.npy lower.attngrad.0[1-3].npy; do { head -c 128 $f; head -c 2028 /dev/zero; } >f; mv f $f; done
+> { sed '1s/(3, 13, 13)/(2, 13, 13)/;q' heads.attngrad.02.npy; head -c 1352 /dev/zero; } >f; mv f heads.attngrad.02.npy
+> sed -i '1s/(3, 13, 13)/(13, 13, 3)/' shape.attngrad.03.npy; sed -i '1s/(3, 13, 13)/(39, 13)   /' rank.attngrad.03.npy
+> tar cf ../odd.tar *; cd ..; rollout -M chefer odd.tar >odd-out.tar
+rollout: heads: attngrad.02 has 2 heads, attn.02 has 3
+rollout: rank: attngrad.03.npy is f4[39,13], not of 3 dimensions
+rollout: shape: attngrad.03.npy is [13,13,3]; 1 prefix tokens and a grid of 3x4 make [heads,13,13]
+rollout: zero: attngrad is zero everywhere from layer 0 on: no attention there moves the class's logit: run vitfwd with --grad of another class
+rollout: 5 samples, 4 bad
+[exit 1]
+$ . ./shapes.sh; shapes <odd-out.tar | grep -e map -e bad
+heads __bad__ json
+lower map.chefer.npy [3,4]
+lower map.chefer.json json
+rank __bad__ json
+shape __bad__ json
+zero __bad__ json
+$ rollout -M chefer --start 1 odd.tar 2>&1 >/dev/null | grep lower
+rollout: lower: attngrad is zero everywhere from layer 1 on: no attention there moves the class's logit: run vitfwd with --grad of another class, or say a lower --start
+rollout: zero: attngrad is zero everywhere from layer 1 on: no attention there moves the class's logit: run vitfwd with --grad of another class, or say a lower --start
+$ rollout -M attn-gradcam odd.tar >/dev/null
+rollout: lower: attngrad is zero everywhere from layer 3 on: no attention there moves the class's logit: run vitfwd with --grad of another class
+rollout: rank: attngrad.03.npy is f4[39,13], not of 3 dimensions
+rollout: shape: attngrad.03.npy is [13,13,3]; 1 prefix tokens and a grid of 3x4 make [heads,13,13]
+rollout: zero: attngrad is zero everywhere from layer 3 on: no attention there moves the class's logit: run vitfwd with --grad of another class
+rollout: 5 samples, 4 bad
+[exit 1]
+
 # The command line.
 
 $ rollout -h
 usage: rollout [options] [FILE...]
 rollout reads the attention of all layers, writes where it leads
 
-  -M, --method abnar|vit-explain
-                          the paper's rollout (default), or the popular script's
-                          with its faults, to compare
+  -M, --method abnar|vit-explain|grad-rollout|chefer|attn-gradcam
+                          abnar: attention alone (default); vit-explain: the
+                          popular script's, with its faults, to compare; the
+                          others: of one class, after vitfwd --grad
       --fuse mean|max|min
                           how a layer's heads become one (default: mean;
                           vit-explain: max)
-      --residual A        weight of the identity, the residual connection, from
-                          0 to 1 (default: 0.5)
-      --discard F         share of each row's patches, the lowest, set to 0
-                          before (default: 0; vit-explain: 0.9, of the whole
-                          matrix)
+      --residual A        abnar, grad-rollout: weight of the identity, the
+                          residual connection, from 0 to 1 (default: 0.5)
+      --discard F         abnar, grad-rollout: share of each row's patches, the
+                          lowest, set to 0 before (default: 0); vit-explain: of
+                          the whole matrix (default: 0.9)
       --start LAYER       the first layer that takes part (default: 0)
   -q, --query QUERIES     from where: cls, dist, regN, mean, R:C (a patch),
                           commas between, or all (default: what the head reads)
@@ -340,7 +510,7 @@ $ rollout -M
 rollout: -M: needs an argument: see -h
 [exit 2]
 $ rollout -M flow plain.tar
-rollout: --method flow: takes one of abnar|vit-explain
+rollout: --method flow: takes one of abnar|vit-explain|grad-rollout|chefer|attn-gradcam
 [exit 2]
 $ rollout --fuse sum plain.tar
 rollout: --fuse sum: takes one of mean|max|min
@@ -364,7 +534,7 @@ $ rollout --start -1 plain.tar
 rollout: --start -1: takes a whole number from 0 to 256
 [exit 2]
 $ rollout -M vit-explain --residual 0.5 plain.tar
-rollout: --residual is abnar's; vit-explain always takes 0.5
+rollout: -M vit-explain takes no --residual: the script's is always 0.5
 [exit 2]
 
 # Framing.

@@ -2,11 +2,13 @@
 
 NAME.tar are the streams. cases.tsv has a line a command: its name, the stream, the command.
 maps.tsv has a line a map that comes out, in order: case, key, the map's name, its shape, and
-what must stand in its .json (beside signed false, target and view null). values.npy (float64) has
-the numbers of these maps one after another.
+what must stand in its .json (beside signed false, target and view null, where they aren't given).
+values.npy (float64) has the numbers of these maps one after another.
 
-The numbers are computed here in float64, by NumPy from the definitions of Abnar & Zuidema 2020,
-by torch from the code of vit-explain.
+The numbers are computed here in float64: by NumPy from the definitions of Abnar & Zuidema 2020,
+by torch from the code of vit-explain. Of the methods with gradients each is written as its paper
+has it, over whole matrices from the first layer up: chefer as R + E_h[relu+(G A)] R (Chefer et
+al. 2021), grad-rollout by torch's relu and normalize, attn-gradcam over the query's rows.
 """
 
 import io
@@ -28,15 +30,19 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "m
 torch.set_default_dtype(torch.float64)
 
 
+TARGET = {"index": 281, "name": "tabby", "logit": 9.125, "prob": 0.83}
+
+
 class Stream:
-    """Samples of one layout. attention: key -> [layers, heads, tokens, tokens], as stored."""
+    """Samples of one layout. attention: key -> [layers, heads, tokens, tokens], as stored;
+    gradient, which may be empty, likewise."""
 
     def __init__(self, name, prefix, grid, layers, heads, distilled=False, registers=None,
-                 readout="cls", foreign=False, dtype="<f4"):
+                 readout="cls", foreign=False, dtype="<f4", target=None):
         self.name, self.prefix, self.grid = name, prefix, grid
         self.layers, self.heads, self.distilled = layers, heads, distilled
         self.registers, self.readout, self.foreign = registers, readout, foreign
-        self.dtype, self.attention = dtype, {}
+        self.dtype, self.attention, self.gradient, self.target = dtype, {}, {}, target
         self.patches = grid[0] * grid[1]
         self.tokens = prefix + self.patches
 
@@ -46,10 +52,17 @@ class Stream:
         x = np.exp(sharpness * np.random.default_rng(seed).standard_normal(shape))
         self.attention[key] = (x / x.sum(-1, keepdims=True)).astype(self.dtype)
 
+    def add_gradient(self, key, seed, scale):
+        """Of either sign, and every 5th exactly 0."""
+        random = np.random.default_rng(seed)
+        shape = self.attention[key].shape
+        x = scale * random.standard_normal(shape) * (random.integers(0, 5, shape) > 0)
+        self.gradient[key] = x.astype(self.dtype)
+
     def model_json(self):
         about = {"model": "made:0badcafe", "prefix": self.prefix, "distilled": self.distilled,
                  "patch": [4, 4], "grid": list(self.grid), "layers": self.layers,
-                 "heads": self.heads, "readout": self.readout, "target": None}
+                 "heads": self.heads, "readout": self.readout, "target": self.target}
         if self.registers is not None:
             about["registers"] = self.registers
         return compact(about)
@@ -60,6 +73,8 @@ class Stream:
                 yield key + ".model.json", self.model_json()
             for layer, array in enumerate(layers):
                 yield "%s.attn.%02d.npy" % (key, layer), npy(array)
+            for layer, array in enumerate(self.gradient.get(key, ())):
+                yield "%s.attngrad.%02d.npy" % (key, layer), npy(array)
 
     def write(self):
         with open(os.path.join(ROOT, self.name + ".tar"), "wb") as file:
@@ -171,6 +186,41 @@ def vit_explain(attentions, discard_ratio, head_fusion):
     return result[0].numpy()
 
 
+def chefer(attention, gradient, fuse, start):
+    """R = I; from the start layer up, R = R + E_h[relu+(G A)] R."""
+    result = np.eye(attention.shape[-1])
+    for a, g in list(zip(attention, gradient))[start:]:
+        cam = np.maximum(g * a, 0)
+        cam = {"mean": np.mean, "max": np.max, "min": np.min}[fuse](cam, axis=0)
+        result = result + cam @ result
+    return result
+
+
+def grad_rollout(attention, gradient, prefix, fuse, residual, discard, start):
+    """E_h relu+(A G), then as abnar, with torch."""
+    a = torch.relu(torch.tensor(attention) * torch.tensor(gradient))[start:]
+    a = {"mean": torch.mean, "max": torch.amax, "min": torch.amin}[fuse](a, dim=1)
+    patches = a[..., prefix:]
+    order = torch.argsort(patches, dim=-1, stable=True)
+    count = int(np.floor(discard * patches.shape[-1]))
+    patches.scatter_(-1, order[..., :count], 0.0)
+    mixed = residual * torch.eye(a.shape[-1]) + (1 - residual) * a
+    mixed = torch.nn.functional.normalize(mixed, p=1, dim=-1, eps=1e-300)
+    result = torch.eye(a.shape[-1])
+    for layer in mixed:
+        result = layer @ result
+    return result.numpy()
+
+
+def attn_gradcam(attention, gradient, prefix, weights):
+    """relu+ E_h[A[q,p:] mean_{j>=p} G[q,j]] of the last layer. weights [tokens], or for all
+    [patches, tokens]: of which rows the query is the mean."""
+    if weights.ndim == 2:
+        return np.stack([attn_gradcam(attention, gradient, prefix, w) for w in weights])
+    a, g = (layers[-1][:, weights > 0].mean(1)[:, prefix:] for layers in (attention, gradient))
+    return np.maximum(np.einsum("hj,h->j", a, g.mean(1)) / len(a), 0)
+
+
 def note(script, fuse, residual, discard, start):
     """Options that differ from the method's own, as a map's .json tells them."""
     parts = []
@@ -253,6 +303,36 @@ class Cases:
                             model=None if stream.foreign else "made:0badcafe",
                             **note(script, fuse, residual, discard, start))
 
+    def of_class(self, stream, method, fuse=None, residual=None, discard=None, start=None,
+                 query=None, called=None):
+        """rollout by a method that needs the gradient."""
+        options = {"-M": method, "--fuse": fuse, "--residual": residual, "--discard": discard,
+                   "--start": start, "-q": query, "--as": called}
+        words = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
+        case = self.begin(stream, ["rollout"] + words)
+        weight = None
+        if method == "grad-rollout":
+            weight = 0.5 if residual is None else residual
+        for key in stream.attention:
+            a, g = stream.attention[key].astype(float), stream.gradient[key].astype(float)
+            if method == "chefer":
+                result = chefer(a, g, fuse or "mean", start or 0)
+            elif method == "grad-rollout":
+                result = grad_rollout(a, g, stream.prefix, fuse or "mean", weight, discard or 0,
+                                      start or 0)
+            for text in query.split(",") if query else [None]:
+                name, part, weights = stream.query(text)
+                if method == "attn-gradcam":
+                    value = attn_gradcam(a, g, stream.prefix, weights)
+                    value = value.reshape(value.shape[:-1] + stream.grid)
+                else:
+                    value = stream.read(result, weights)
+                self.expect(case, key, (called or method) + part, value, method=method,
+                            residual=weight, query=name, grid=list(stream.grid),
+                            model=None if stream.foreign else "made:0badcafe",
+                            target=stream.target,
+                            **note(False, fuse, residual, discard, start))
+
     def write(self):
         for name, rows in (("cases", self.cases), ("maps", self.maps)):
             with open(os.path.join(ROOT, name + ".tsv"), "w", encoding="utf-8") as file:
@@ -293,6 +373,64 @@ def make_streams():
     nan.add("a", 11, 1)
     nan.attention["a"][1, 1, 0, 3] = np.nan
     return (plain, deit, registers, pooled, gap, pooled_class, foreign, ties, spared, nan)
+
+
+def make_gradient_streams():
+    plain = Stream("grad", 1, (3, 4), 4, 3, target=TARGET)
+    for seed, (key, sharpness, scale) in enumerate((("strong", 3, 2), ("folder/weak", 0.3, 1e-3))):
+        plain.add(key, 20 + seed, sharpness)
+        plain.add_gradient(key, 30 + seed, scale)
+    deit = Stream("graddeit", 2, (2, 3), 3, 2, distilled=True, target=TARGET)
+    deit.add("a", 22, 2)
+    deit.add_gradient("a", 32, 1)
+    pooled = Stream("gradpooled", 0, (4, 2), 2, 2, registers=0, readout="mean", dtype="<f2",
+                    target={"index": 3, "name": None, "logit": 1, "prob": None})
+    pooled.add("a", 23, 2)
+    pooled.add_gradient("a", 33, 1)
+    foreign = Stream("gradforeign", 1, (2, 3), 2, 2, foreign=True, dtype="<f8")
+    foreign.add("somebody/s", 24, 2)
+    foreign.add_gradient("somebody/s", 34, 1)
+
+    # The class token's last row alone has a gradient, as where the head reads it; layer 1 has none.
+    top = Stream("gradtop", 1, (2, 2), 3, 2, target=TARGET)
+    top.add("a", 25, 1)
+    top.add_gradient("a", 35, 1)
+    top.gradient["a"][2, :, 1:] = 0
+    top.gradient["a"][1] = 0
+
+    nan = Stream("gradnan", 1, (2, 2), 3, 3, target=TARGET)
+    nan.add("a", 26, 1)
+    nan.add_gradient("a", 36, 1)
+    nan.gradient["a"][1, 1, 0, 3] = np.nan
+    nan.gradient["a"][2, 2, 0, 2] = np.nan
+    return plain, deit, pooled, foreign, top, nan
+
+
+def gradient_cases(cases):
+    streams = make_gradient_streams()
+    plain, deit, pooled, foreign, top, nan = streams
+    for stream in streams:
+        stream.write()
+        for method in ("grad-rollout", "chefer", "attn-gradcam"):
+            cases.of_class(stream, method)
+    for stream, query in ((plain, "cls,mean,1:2,2:3,0:0"), (deit, "cls,dist,mean,1:2"),
+                          (pooled, "mean,3:1"), (foreign, "cls,1:2")):
+        for method in ("grad-rollout", "chefer", "attn-gradcam"):
+            cases.of_class(stream, method, query=query)
+            cases.of_class(stream, method, query="all")
+        cases.of_class(stream, "grad-rollout", "min", 0.3, 0.5, query=query)
+        cases.of_class(stream, "chefer", "max", query=query)
+    for fuse, residual, discard in itertools.product((None, "max", "min"), (None, 0, 0.3, 1),
+                                                     (None, 0.3, 0.9, 1)):
+        cases.of_class(plain, "grad-rollout", fuse, residual, discard)
+    for fuse, start in itertools.product(("mean", "max", "min"), range(4)):
+        cases.of_class(plain, "chefer", fuse, start=start)
+        cases.of_class(plain, "grad-rollout", fuse, start=start)
+    cases.of_class(plain, "chefer", called="mine")
+    for fuse in ("mean", "max", "min"):
+        cases.of_class(nan, "chefer", fuse)
+        cases.of_class(nan, "grad-rollout", fuse, 0.3, 0.5)
+    cases.of_class(nan, "attn-gradcam", query="0:0,0:1")
 
 
 def main():
@@ -347,6 +485,7 @@ def main():
         cases.rollout(nan, None, fuse)
         cases.rollout(nan, None, fuse, None, 0.5)
         cases.rollout(nan, None, fuse, None, None, 2)
+    gradient_cases(cases)
     cases.write()
     print(len(cases.cases), "cases", len(cases.maps), "maps",
           sum(len(values) for values in cases.values), "numbers")
