@@ -229,7 +229,7 @@ START_TEST(survives_odd_tensors)
 {
     static const char *const edits[] = { "-", "=[]", "=[0]", "=[1]", "=[4]", "=[6]", "=[0,4]",
         "=[6,0,1,1]", "=[4,4,3,3]", "=[1,1,1,1]", "=[6,4,0,0]", "=[4611686018427387904,0]",
-        "=[4,4,3,3,1]", ":I64", ":F16", ":BF16", ":F64", "!nan", "!inf", "!-1", "!3e38",
+        "=[4,4,3,3,1]", ":I64", ":F16", ":BF16", ":F64", "!nan", "!inf", "!-1", "!1e9",
         ">linear.bias", ">module.bn1.weight", ">layer3.0.conv1.weight" };
     char name[128], edit[200];
     for (int naming = 0; naming < 2; naming++)
