@@ -38,8 +38,9 @@ COMMON = attention cam canvas classes colormap conv eigen emd families figure fi
 	vit_load vit_pass vit_rule vit_traits walk
 SUITES = backward cam classes conv damage drawing eigen emd families figure gemm \
 	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
-	npy option pax pictures pictures_hostile pth pth_hostile resample resnet resnet_pass \
-	rollout safetensors sample shards sheet stream tar threads view vit write
+	npy option pax pictures pictures_hostile pth pth_hostile resample resnet resnet_load \
+	resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar threads view \
+	vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

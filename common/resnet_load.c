@@ -113,7 +113,8 @@ static int take_head(
     if (resnet->model.classes == 0)
         return 0;
     int status = take(weight, false, *room, &resnet->fc_weight, error);
-    *room += rounded(weight->count);
+    if (resnet->fc_weight == *room)
+        *room += rounded(weight->count);
     if (status == 0)
         status = take(bias, false, *room, &resnet->fc_bias, error);
     return status;

@@ -57,7 +57,7 @@ static const struct naming {
 };
 
 static const char *const wrappers[] = { "module.", "backbone.", "model.", "net.", "_orig_mod.",
-    "resnet." };
+    "timm_model.", "resnet." };
 
 static const char *const endings[][PARTS] = { { "weight", NULL, NULL, NULL, NULL },
     { NULL, "weight", "bias", "running_mean", "running_var" } };
@@ -100,9 +100,8 @@ static int other_kind(const struct model *model, struct error *error)
         { "*.se.conv.*", "channel attention (ECA), not supported" },
         { "*.se.*", "squeeze-and-excitation, not supported" },
         { "*.attention.*", "channel attention, not supported" },
-        { "*conv2.conv_reduce*", "selective kernels (SK), not supported" },
-        { "*conv2.paths.*", "selective kernels (SK), not supported" },
-        { "*conv2.conv.*", "split attention (ResNeSt), not supported" },
+        { "*.paths.*", "selective kernels (SK), not supported" },
+        { "*layer*conv2.fc1.*", "split attention (ResNeSt), not supported" },
         { "*.convs.*", "Res2Net, not supported" },
         { "*maxpool.*", "a convolution in place of the stem's pooling, not supported" },
         { "*stages.*.blocks.*", "ResNetV2, BiT or another network of stages, not supported" },
@@ -110,6 +109,7 @@ static int other_kind(const struct model *model, struct error *error)
         { "*s1.b1.*", "RegNet, not supported" },
         { "*regnet.*", "RegNet, not supported" },
         { "*embedder.embedder.0.*", "RT-DETR's ResNet, not supported" },
+        { "*stem.conv*", "a stem of another kind, not supported" },
         { "*denseblock*", "DenseNet, not supported" },
         { "*fpn*", "a detector: give its backbone alone" },
         { "*aux_classifier*", "a segmentation network: give its backbone alone" },

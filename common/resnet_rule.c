@@ -9,8 +9,9 @@
 /* timm's networks of the same tensors that compute something else, and those that have others.
  */
 static const char *const others[][2] = {
-    { "*resne[tx]*aa[0-9]*", "averages against aliasing before its strides" },
-    { "*resnetblur*", "blurs against aliasing before its strides" },
+    { "*resnetaa[0-9]*", "averages against aliasing before its strides" },
+    { "*resnextaa[0-9]*", "averages against aliasing before its strides" },
+    { "*resnetblur[0-9]*", "blurs against aliasing before its strides" },
     { "*_gn", "normalises in groups" },
     { "resnetrs*", "has attention and another stem" },
     { "resnetv2*", "is pre-activated" },

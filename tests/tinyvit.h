@@ -6,7 +6,7 @@
 #define SACCADE_TESTS_TINYVIT_H
 
 #include "common/vit.h"
-#include "tests/tensorfile.h"
+#include "tests/edits.h"
 
 #include <math.h>
 
@@ -45,40 +45,10 @@ enum {
 
 #define HEADS_OF_TWO "{\"model_args\":{\"num_heads\":2}}"
 
-static struct tensorfile file;
-
 static inline void set_up(void)
 {
     make_folder();
     unsetenv("SACCADE_VIT");
-}
-
-/* The edit of NAME with that mark: what is behind the mark, up to a space; or NULL. */
-static inline const char *find_edit(
-    const char *edits, const char *name, char mark, char text[128])
-{
-    const size_t length = strlen(name);
-    for (const char *at = edits; *at; at += strcspn(at, " "), at += strspn(at, " "))
-        if (strncmp(at, name, length) == 0 && at[length] == mark) {
-            at += length + 1;
-            snprintf(text, 128, "%.*s", (int)strcspn(at, " "), at);
-            return text;
-        }
-    return NULL;
-}
-
-static inline void add_edited(
-    const char *prefix, const char *name, const char *shape, const char *edits)
-{
-    char new_shape[128], new_type[128], new_name[128], full[256];
-    if (find_edit(edits, name, '-', new_shape))
-        return;
-    if (find_edit(edits, name, '=', new_shape))
-        shape = new_shape;
-    const char *type = find_edit(edits, name, ':', new_type);
-    const char *called = find_edit(edits, name, '>', new_name);
-    snprintf(full, sizeof full, "%s%s", prefix, called ? called : name);
-    tensorfile_add(&file, full, type ? type : "F32", shape);
 }
 
 static inline void tensor_of_base(size_t i, char name[64], const char **shape)
@@ -90,7 +60,6 @@ static inline void tensor_of_base(size_t i, char name[64], const char **shape)
     *shape = i < BASE ? base[i][1] : block[(i - BASE) % BLOCK][1];
 }
 
-/* NAME-  drops, NAME=SHAPE reshapes, NAME:TYPE, NAME>NEW renames, +NAME=SHAPE adds. */
 static inline void add_base(const char *prefix, const char *edits)
 {
     char name[64];
@@ -99,12 +68,7 @@ static inline void add_base(const char *prefix, const char *edits)
         tensor_of_base(i, name, &shape);
         add_edited(prefix, name, shape, edits);
     }
-    for (const char *at = edits; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
-        char added[128], extra[128];
-        snprintf(added, sizeof added, "%.*s", (int)strcspn(at, "="), at);
-        if (*at == '+' && find_edit(at, added, '=', extra))
-            add_edited(prefix, added + 1, extra, "");
-    }
+    add_extra(prefix, edits);
 }
 
 static inline void write_base(const char *prefix, const char *edits)
