@@ -38,7 +38,7 @@ COMMON = attention cam canvas classes colormap conv eigen emd families figure fi
 	vit_load vit_pass vit_rule vit_traits walk
 SUITES = backward cam classes conv damage drawing eigen emd families figure gemm \
 	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
-	npy option pax pictures pictures_hostile pth pth_hostile resample resnet resnet_load \
+	npy option pax pictures pictures_hostile pool pth pth_hostile resample resnet resnet_load \
 	resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar threads view \
 	vit write
 
