@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what the man pages' EXAMPLES use in the current directory: cat.jpg, photos/ with three
-# pictures, one in a folder of it, the streams a.tar (cat) and b.tar (photos) with their attention,
+# pictures, one in a folder of it, a tiny ResNet with its configuration, the streams a.tar (cat) and b.tar (photos) with their attention,
 # and cam.tar (cat) with made-up activations of three places. Run by tests/man.sh, with DATA and
 # PATH set.
 set -euo pipefail
@@ -11,6 +11,8 @@ mkdir -p photos/more
 cp "$pictures/rgb444.jpg" photos/one.jpg
 cp "$pictures/grey.jpg" photos/two.jpg
 cp "$pictures/progressive.jpg" photos/more/three.jpg
+cp "$DATA/resnet/timm-basic/model.safetensors" resnet18.safetensors
+cp "$DATA/resnet/timm-basic/config.json" resnet18.json
 preprocess cat.jpg | vitfwd >a.tar
 preprocess photos | vitfwd >b.tar
 

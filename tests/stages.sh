@@ -5,6 +5,7 @@
 set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$SCRATCH"
+export SACCADE_RESNET=$DATA/resnet/timm-basic
 
 # make_places KEY...: a shard of these samples, each with what gradcam reads.
 make_places() {
