@@ -7,7 +7,7 @@
 /* A tile is a few hundred rows, so that what is gathered stays in the second level of cache,
  * with all the columns it can have; where rows are few, columns are split for the threads. */
 enum {
-    TILE_ROWS = 192,
+    TILE_ROWS = 384,
     TILE_GATHERED = 160 * 1024, /* floats */
     WIDE_COLUMNS = 512,         /* beyond: rows of the weights lie too far apart to be read */
     FEW_TILES = 8,
@@ -68,9 +68,10 @@ struct forward {
     size_t lines; /* of the kernel, gathered at a time */
 };
 
-static size_t lines_at_a_time(const struct conv *conv, size_t rows)
+/* The same for every batch: it decides in which order numbers are summed. */
+static size_t lines_at_a_time(const struct conv *conv)
 {
-    const size_t line = rows * conv->kernel * group_in(conv);
+    const size_t line = TILE_ROWS * conv->kernel * group_in(conv);
     const size_t lines = line < TILE_GATHERED ? TILE_GATHERED / line : 1;
     return lines < conv->kernel ? lines : conv->kernel;
 }
@@ -83,7 +84,7 @@ static struct forward plan_forward(const struct conv_run *run)
     f.columns = conv_side(conv, run->width);
     f.cut = cut_tiles(
         run->batch * f.rows * f.columns, group_out(conv), conv->groups, !is_product(conv));
-    f.lines = lines_at_a_time(conv, f.cut.rows);
+    f.lines = lines_at_a_time(conv);
     return f;
 }
 
@@ -196,7 +197,7 @@ static void forward_tile(void *argument, size_t i, size_t worker)
             gather(f, row, rows, ky, lines, g * in, gathered);
             a = (struct matrix){ gathered, lines * line, 1 };
         }
-        gemm(rows, columns, lines * line, 1, a,
+        gemm_packed(rows, columns, lines * line, 1, a,
             (struct matrix){ weight + ky * line * out, out, 1 }, f->residual || ky > 0 ? 1 : 0,
             f->y + at, conv->out);
     }
@@ -237,7 +238,7 @@ static void product_gradient_tile(void *argument, size_t i, size_t worker)
                  columns = least(cut->columns, in - column);
     const size_t at = row * conv->in + g * in + column;
     (void)worker;
-    gemm(rows, columns, out, 1,
+    gemm_packed(rows, columns, out, 1,
         (struct matrix){ p->dy + row * conv->out + g * out, conv->out, 1 },
         (struct matrix){ conv->weight + (g * in + column) * out, 1, out }, p->add ? 1 : 0,
         p->dx + at, conv->in);
@@ -305,7 +306,7 @@ static void scatter_rows(const struct scatter *s, size_t row, size_t rows, size_
     const float *weight = conv->weight + g * conv->kernel * conv->kernel * in * out;
     weight += channel % in * out;
     for (size_t tap = 0; tap < conv->kernel * conv->kernel; tap++, weight += in * out) {
-        gemm(rows, channels, out, 1, dy, (struct matrix){ weight, 1, out }, 0, scratch,
+        gemm_packed(rows, channels, out, 1, dy, (struct matrix){ weight, 1, out }, 0, scratch,
             channels);
         scatter_tap(
             s, row, rows, tap / conv->kernel, tap % conv->kernel, channel, channels, scratch);

@@ -43,6 +43,12 @@ void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct mat
     multiply(m, n, k, scale, a, b, keep, c, c_stride, b.column_stride != 1);
 }
 
+void gemm_packed(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
+    float keep, float *c, size_t c_stride)
+{
+    multiply(m, n, k, scale, a, b, keep, c, c_stride, true);
+}
+
 struct tiles {
     size_t m, n, k, rows, columns, across; /* of a tile; tiles in a row */
     struct matrix a, b;

@@ -24,6 +24,11 @@ const char *gemm_start(void);
 void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
     float keep, float *c, size_t c_stride);
 
+/* The same, and a number's bytes depend on its row of A and its column of B alone, not on what
+ * stands beside them. */
+void gemm_packed(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
+    float keep, float *c, size_t c_stride);
+
 /* What is done with a finished tile: rows [row, row + rows) and columns likewise of C. */
 typedef void gemm_finish(
     void *argument, size_t row, size_t rows, size_t column, size_t columns);

@@ -223,6 +223,8 @@ static json_t *about_json(
         json_object_set_new(json, "note", json_string(about->note));
     if (json && about->at)
         json_object_set_new(json, "at", json_string(about->at));
+    if (json && about->more)
+        json_object_update(json, about->more);
     json_decref(model);
     json_decref(view);
     return json;
@@ -286,21 +288,60 @@ static int read_map(const struct sample *sample, const char *suffix, struct map 
     return 1;
 }
 
+/* Of NAME in map.NAME.npy; 0 for any other member. */
+static size_t map_length(const struct member *member)
+{
+    const size_t length = strlen(member->suffix), around = strlen("map..npy");
+    const bool is_map = !member->dropped && length > around
+                        && strncmp(member->suffix, "map.", 4) == 0
+                        && strcmp(member->suffix + length - 4, ".npy") == 0;
+    return is_map ? length - around : 0;
+}
+
 int map_next(const struct sample *sample, size_t *at, struct map *map, struct scratch *scratch,
     struct error *error)
 {
     for (; *at < sample->count; (*at)++) {
-        const struct member *member = &sample->members[*at];
-        const size_t length = strlen(member->suffix);
-        if (member->dropped || length <= strlen("map..npy")
-            || strncmp(member->suffix, "map.", 4) != 0
-            || strcmp(member->suffix + length - 4, ".npy") != 0)
+        if (map_length(&sample->members[*at]) == 0)
             continue;
-        (*at)++;
         *map = (struct map){ 0 };
-        return read_map(sample, member->suffix, map, scratch, error);
+        return read_map(sample, sample->members[(*at)++].suffix, map, scratch, error);
     }
     return 0;
+}
+
+/* "has no map.NAME: it has map.abnar, map.gradcam" */
+static int missing_map(const struct sample *sample, const char *name, struct error *error)
+{
+    char names[600];
+    size_t used = 0;
+    for (size_t i = 0; i < sample->count; i++) {
+        const int length = (int)map_length(&sample->members[i]);
+        if (length > 0 && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s map.%.*s",
+                used > 0 ? "," : "", length, sample->members[i].suffix + 4);
+    }
+    if (used == 0)
+        return fail(error, BAD_USAGE,
+            "has no map.%.100s, nor any other: run attnsplit, rollout or gradcam", name);
+    return fail(error, BAD_USAGE, "has no map.%.100s: it has%s%s", name, names,
+        used < sizeof names ? "" : "...");
+}
+
+int map_find(const struct sample *sample, const char *name, struct map *map,
+    struct scratch *scratch, struct error *error)
+{
+    *map = (struct map){ 0 };
+    for (size_t i = 0; i < sample->count; i++) {
+        const struct member *member = &sample->members[i];
+        const size_t length = map_length(member);
+        if (length == 0 || length != strlen(name)
+            || strncmp(member->suffix + 4, name, length) != 0)
+            continue;
+        const int status = read_map(sample, member->suffix, map, scratch, error);
+        return status < 0 ? status : 0;
+    }
+    return missing_map(sample, name, error);
 }
 
 void map_release(struct map *map)

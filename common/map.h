@@ -54,6 +54,7 @@ struct map_about {
     bool class_specific; /* the target of model.json belongs to it */
     const char *note;    /* options that differ from the method's own; NULL: none do */
     const char *at;      /* the place in the model: "layer4", "block11"; NULL: none */
+    json_t *more;        /* an object of what stands beside these or in their place; NULL */
 };
 
 /*
@@ -85,6 +86,11 @@ struct map {
 int map_next(const struct sample *sample, size_t *at, struct map *map, struct scratch *scratch,
     struct error *error);
 void map_release(struct map *map);
+
+/* The map of that name, as by map_next. BAD_USAGE: it isn't there, with the names of those that
+ * are; BAD_SAMPLE. */
+int map_find(const struct sample *sample, const char *name, struct map *map,
+    struct scratch *scratch, struct error *error);
 
 enum { MAP_MAX_NAME = 64 }; /* of a name that is given */
 

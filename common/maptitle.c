@@ -64,9 +64,25 @@ static const char *method_words(const char *method)
     return method;
 }
 
+/* "chefer minus gradcam" of mapdiff's maps; the scale where it isn't the usual one. False: it
+ * is none of those. */
+static bool difference_words(const struct map *map, char *text, size_t size)
+{
+    const char *a = text_of(map->info, "a"), *b = text_of(map->info, "b");
+    const char *method = text_of(map->info, "method"), *scale = text_of(map->info, "scale");
+    if (!a || !b || !method || strcmp(method, "diff") != 0)
+        return false;
+    const bool usual = !scale || strcmp(scale, "sum") == 0;
+    snprintf(text, size, "%.100s minus %.100s%s%.20s%s", method_words(a), method_words(b),
+        usual ? "" : " (", usual ? "" : scale, usual ? "" : ")");
+    return true;
+}
+
 void map_quantity(const struct map *map, char *text, size_t size)
 {
     const char *method = text_of(map->info, "method"), *at = text_of(map->info, "at");
+    if (difference_words(map, text, size))
+        return;
     snprintf(text, size, "%.*s%s%s", method ? (int)size : name_length(map),
         method ? method_words(method) : map->name, at ? " at " : "", at ? at : "");
 }
@@ -82,6 +98,12 @@ static void put_name(FILE *out, const struct map *map)
     if (at)
         layer = -1; /* no layer of attention */
     const char *as = layer >= 0 ? strstr(map->name, "-l") : NULL;
+    char words[256];
+    if (difference_words(map, words, sizeof words)) {
+        const bool named = strcmp(map->name, "diff") != 0;
+        fprintf(out, "%s%s%s", named ? map->name : "", named ? ": " : "", words);
+        return;
+    }
     if (as)
         fprintf(out, "%.*s: ", (int)(as - map->name), map->name);
     if (layer >= 0 && head >= 0)

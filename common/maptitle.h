@@ -9,10 +9,11 @@
 
 /*
  * One or two lines: the layer and head ("layer 3, head 2") or what the method is called
- * ("attention rollout", "Grad-CAM at layer4"), or the map's name with that behind it; with
- * the query where it isn't the default; below it the class that the map is of and its
- * probability ("tabby, tabby cat 83%"), where it is of one. index: which map of a [queries,
- * rows, columns]. malloc'd; NULL: no memory.
+ * ("attention rollout", "Grad-CAM at layer4"), or the map's name with that behind it; of a
+ * difference what is taken from what ("Chefer et al. minus Grad-CAM"); with the query where it
+ * isn't the default; below it the class that the map is of and its probability ("tabby, tabby
+ * cat 83%"), where it is of one. index: which map of a [queries, rows, columns]. malloc'd;
+ * NULL: no memory.
  */
 char *map_title(const struct map *map, size_t index);
 

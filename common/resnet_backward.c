@@ -64,8 +64,8 @@ static void shortcut_backward(struct step *step, size_t b)
         pad_shortcut_backward(
             pass->threads, &shape, block->stride, planes->out.channels, dy, dx);
     } else if (block->shortcut == SHORTCUT_POOL && block->stride > 1) {
-        transposed(step, &block->projection, &planes->pooled, dy, pass->slots[H0], false, NULL);
-        average_pool_backward(pass->threads, &shape, block->stride, pass->slots[H0], dx);
+        transposed(step, &block->projection, &planes->pooled, dy, pass->slots[H1], false, NULL);
+        average_pool_backward(pass->threads, &shape, block->stride, pass->slots[H1], dx);
     } else if (block->shortcut != SHORTCUT_IDENTITY) {
         transposed(step, &block->projection, x, dy, dx, false, NULL);
     }

@@ -61,8 +61,6 @@ static void stem_forward(
         max_pool_forward(pass->threads, &shape, x->data, pass->pooled.data);
 }
 
-/* The products of few pictures with all classes: the weights, much the larger factor, are the
- * left one, which is read where it lies. */
 static void logits_forward(
     const struct resnet *resnet, const struct resnet_pass *pass, size_t batch, float *logits)
 {

@@ -37,8 +37,7 @@ struct resnet_pass {
     struct block_planes *planes;         /* [block_count] */
     size_t slot_sizes[SLOTS];
     float *slots[SLOTS];
-    float *means;  /* [B, features]; their gradient on the way back */
-    float *logits; /* [classes, B] */
+    float *means; /* [B, features]; their gradient on the way back */
     float *scratch;
     size_t scratch_stride; /* a thread's part */
     float *arena;

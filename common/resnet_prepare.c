@@ -190,14 +190,8 @@ static void settle_output(struct planner *planner, size_t b, int *slot)
     settle(planner, &planes->out, pass->lowest <= b + 1, *slot);
     if (pass->lowest <= b + 1)
         reserve_gradient(planner, &planes->out);
-    if (pass->lowest > b)
-        return;
-    reserve_gradient(planner, resnet_block_input(pass, b));
-    for (int i = H0; i <= H1; i++) {
-        reserve(planner, i, &planes->pooled);
-        for (size_t c = 0; c + 1 < pass->blocks[b].count; c++)
-            reserve(planner, i, &planes->hidden[c]);
-    }
+    for (size_t c = 0; pass->lowest <= b && c + 1 < pass->blocks[b].count; c++)
+        reserve(planner, c % 2 ? H1 : H0, &planes->hidden[c]); /* for its gradient */
 }
 
 static int plan_block(struct planner *planner, size_t b, int *slot, struct error *error)
@@ -244,7 +238,6 @@ static int plan(struct planner *planner, struct error *error)
             return status;
     size_t size;
     pass->means = take(planner, pass->batch * resnet->features);
-    pass->logits = take(planner, pass->batch * resnet->model.classes);
     pass->scratch_stride = (planner->scratch + 15) & ~(size_t)15;
     if (planner->scratch > SIZE_MAX / 2
         || __builtin_mul_overflow(pass->scratch_stride, threads_count(pass->threads), &size))

@@ -61,6 +61,11 @@ read -r alone _ < <(run 5 "preprocess -m $vit $photo | vitfwd -m $vit -l none >/
 read -r pipe pipe_peak < <(run 5 "preprocess $photo | vitfwd -m $vit | rollout | overlay --width 1024 >$work/photo.png")
 say "one photo, 1-megapixel JPEG to 1024-pixel PNG: %.0f ms; preprocess | vitfwd -l none %.0f; the products alone %.0f: %.2f times (below 3)" \
     "$pipe, $alone, $bare, $pipe / $bare"
+for batch in 8 1; do
+    read -r alone passes _ share kernels < <("$tools/bench_conv" $batch "$(nproc)" 5)
+    say "ResNet-50, batch $batch, $kernels: %.0f ms a picture; its convolutions as bare products %.0f: %.0f%% of their rate (at least 70)" \
+        "$passes, $alone, 100 * $share"
+done
 read -r start _ < <(run 20 "topk -V >/dev/null")
 read -r info _ < <(run 20 "vitfwd --info -m $vit >/dev/null")
 say "start: topk -V %.1f ms, vitfwd --info %.1f ms" "$start, $info"

@@ -98,6 +98,40 @@ START_TEST(products)
 }
 END_TEST
 
+/* Some rows and columns alone give the bytes that they give among others. */
+START_TEST(packed_products)
+{
+    static const size_t cuts[][2] = { { 1, 1 }, { 1, 64 }, { 5, 16 }, { 24, 64 }, { 49, 33 } };
+    enum { M = 197, N = 129, K = 600 };
+    for (size_t l = 0; l < LAYOUTS; l++) {
+        struct matrix a, b;
+        float *a_data = make_matrix(M, K, layouts[l].a, layouts[l].a_gap, &a);
+        float *b_data = make_matrix(K, N, layouts[l].b, layouts[l].b_gap, &b);
+        float *all = make_result(M, N, N, NAN), *c = make_result(M, N, N, NAN);
+        double *expected = naive_product(M, N, K, 1, a, b, 0, NULL, N);
+        gemm_packed(M, N, K, 1, a, b, 0, all, N);
+        expect_product(all, expected, M, N, K, N);
+        for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+            for (size_t row = 0; row < M; row += cuts[i][0])
+                for (size_t column = 0; column < N; column += cuts[i][1]) {
+                    const size_t m = M - row < cuts[i][0] ? M - row : cuts[i][0];
+                    const size_t n = N - column < cuts[i][1] ? N - column : cuts[i][1];
+                    struct matrix left = a, right = b;
+                    left.data += row * a.row_stride;
+                    right.data += column * b.column_stride;
+                    gemm_packed(m, n, K, 1, left, right, 0, c + row * N + column, N);
+                }
+            ck_assert_int_eq(memcmp(c, all, (size_t)M * N * sizeof *c), 0);
+        }
+        free(a_data);
+        free(b_data);
+        free(all);
+        free(c);
+        free(expected);
+    }
+}
+END_TEST
+
 START_TEST(empty_products)
 {
     float c[4] = { NAN, 1, 2, 3 }, one = 1;
@@ -233,6 +267,7 @@ int main(void)
     TCase *tests = tcase_create("gemm");
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, products, 0, 12);
+    tcase_add_test(tests, packed_products);
     tcase_add_test(tests, empty_products);
     tcase_add_test(tests, products_keep_nan);
     tcase_add_loop_test(tests, products_on_threads, 0, sizeof big / sizeof *big);

@@ -331,6 +331,28 @@ START_TEST(adds)
 }
 END_TEST
 
+/* Open where the output is above 0, or NaN. */
+START_TEST(relu_gradients)
+{
+    const size_t columns = sizes[_i];
+    static float y[ROOM], dy[ROOM], before[ROOM];
+    for (size_t gap = 0; gap < 8; gap += 7) {
+        const size_t stride = columns + gap;
+        fill_rows(y, ROWS, columns, stride, 3, 1);
+        fill_rows(dy, ROWS, columns, stride, 7, 1);
+        y[0] = NAN;
+        y[stride] = 0;
+        y[stride + columns / 2] = -0.0f;
+        memcpy(before, dy, sizeof dy);
+        relu_backward(dy, y, ROWS, columns, stride);
+        expect_gaps(dy, ROWS, columns, stride);
+        for (size_t i = 0; i < ROWS * stride; i++)
+            if (i % stride < columns)
+                ck_assert(dy[i] == (y[i] > 0 || isnan(y[i]) ? before[i] : 0));
+    }
+}
+END_TEST
+
 START_TEST(means)
 {
     static float x[1025 * 33], y[33];
@@ -369,6 +391,7 @@ int main(void)
     tcase_add_loop_test(tests, activation_tiles, 0, SIZES);
     tcase_add_loop_test(tests, gates, 0, SIZES);
     tcase_add_loop_test(tests, adds, 0, SIZES);
+    tcase_add_loop_test(tests, relu_gradients, 0, SIZES);
     tcase_add_loop_test(tests, means, 0, SIZES);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -248,21 +248,21 @@ static const struct {
     struct map_about about;
     const char *json;
 } abouts[] = {
-    { MODEL, VIEW, { "abnar", -1, -1, "mean", "cls", 0.5, false, false, NULL, NULL },
+    { MODEL, VIEW, { "abnar", -1, -1, "mean", "cls", 0.5, false, false, NULL, NULL, NULL },
         "{\"method\":\"abnar\",\"layer\":null,\"head\":\"mean\",\"query\":\"cls\",\"residual\":"
         "0.5,\"signed\":false,\"target\":null,\"model\":\"m:1\",\"grid\":[2,3],\"view\":" VIEW
         "}" },
-    { MODEL, VIEW, { "chefer", -1, -1, NULL, "cls", -1, false, true, "max of heads", NULL },
+    { MODEL, VIEW, { "chefer", -1, -1, NULL, "cls", -1, false, true, "max of heads", NULL, NULL },
         "{\"method\":\"chefer\",\"layer\":null,\"head\":null,\"query\":\"cls\",\"residual\":"
         "null,\"signed\":false,\"target\":{\"index\":7,\"name\":\"x\"},\"model\":\"m:1\","
         "\"grid\":[2,3],\"view\":" VIEW ",\"note\":\"max of heads\"}" },
-    { NULL, NULL, { "head", 3, 0, NULL, NULL, -1, true, true, NULL, NULL },
+    { NULL, NULL, { "head", 3, 0, NULL, NULL, -1, true, true, NULL, NULL, NULL },
         "{\"method\":\"head\",\"layer\":3,\"head\":0,\"query\":null,\"residual\":null,"
         "\"signed\":true,\"target\":null,\"model\":null,\"grid\":[2,3],\"view\":null}" },
-    { "[1]", "not JSON", { "head", 0, 11, NULL, "mean", 0, false, true, NULL, NULL },
+    { "[1]", "not JSON", { "head", 0, 11, NULL, "mean", 0, false, true, NULL, NULL, NULL },
         "{\"method\":\"head\",\"layer\":0,\"head\":11,\"query\":\"mean\",\"residual\":0.0,"
         "\"signed\":false,\"target\":null,\"model\":null,\"grid\":[2,3],\"view\":null}" },
-    { NULL, NULL, { "gradcam", 11, -1, NULL, NULL, -1, false, true, NULL, "block11" },
+    { NULL, NULL, { "gradcam", 11, -1, NULL, NULL, -1, false, true, NULL, "block11", NULL },
         "{\"method\":\"gradcam\",\"layer\":11,\"head\":null,\"query\":null,\"residual\":null,"
         "\"signed\":false,\"target\":null,\"model\":null,\"grid\":[2,3],\"view\":null,"
         "\"at\":\"block11\"}" },

@@ -64,6 +64,17 @@ START_TEST(titles)
             "x (Chefer et al.)\nclass 7 <0.1%", "nocolon", "Chefer et al." },
         { "x", "{'method':'chefer','target':{'index':7,'prob':'?'},'model':7}", 0, 0,
             "x (Chefer et al.)\nclass 7", "", "Chefer et al." },
+        { "diff",
+            "{'method':'diff','a':'chefer','b':'abnar','scale':'sum','note':'each divided by "
+            "its "
+            "sum'}",
+            0, 0, "Chefer et al. minus attention rollout\neach divided by its sum", "",
+            "Chefer et al. minus attention rollout" },
+        { "back", "{'method':'diff','a':'x-q01-02','b':'gradcam','scale':'rank'}", 0, 0,
+            "back: x-q01-02 minus Grad-CAM (rank)", "", "x-q01-02 minus Grad-CAM (rank)" },
+        { "diff", "{'method':'diff','a':'x','b':7}", 0, 0, "diff", "", "diff" },
+        { "a", "{'method':'chefer','a':'x','b':'y'}", 0, 0, "a (Chefer et al.)", "",
+            "Chefer et al." },
         { "x", "{'method':7,'layer':-3,'head':1e9,'query':[],'target':[],'model':null}", 0, 0,
             "x", "", "x" },
     };

@@ -1,0 +1,62 @@
+#: make -C pipelines vit-vs-cnn PHOTOS=folder RESNET=resnet50.safetensors
+#:     Where a Vision Transformer and a ResNet look in the same photos, and where they differ:
+#:     a figure for each photo, OUT/vit-vs-cnn/KEY.png, and a table, OUT/vit-vs-cnn.tsv.
+#:     VIT=model        as for vitfwd -m; the one that comes with saccade
+#:     TARGET=pred      the class it is about: pred, true, an index, a name
+#:     VIT_METHOD=chefer, CNN_METHOD=gradcam    as for rollout -M and gradcam -M
+#:     OUT=out
+
+VIT ?= $(SACCADE_VIT)
+RESNET ?= $(SACCADE_RESNET)
+TARGET ?= pred
+VIT_METHOD ?= chefer
+CNN_METHOD ?= gradcam
+export PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD
+
+# The stages' own way to be told their models, each of them.
+ifneq ($(VIT),)
+export SACCADE_VIT := $(VIT)
+endif
+export SACCADE_RESNET := $(RESNET)
+
+steps := $(OUT)/vit-vs-cnn.d
+
+.PHONY: vit-vs-cnn
+vit-vs-cnn: $(steps)/figures $(OUT)/vit-vs-cnn.tsv
+	@echo '$(OUT)/vit-vs-cnn: the figures; $(OUT)/vit-vs-cnn.tsv: the table'
+
+$(steps)/asked: asked = PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD
+
+# The ViT's classes, and the patches that speak for them. The next model's classes will take
+# their place, so this much is a file of its own.
+$(steps)/vit.tar: $(steps)/asked
+	$(call need,PHOTOS,folder: which photos?)
+	$(call need,RESNET,resnet50.safetensors: which ResNet? None comes with saccade: one of \
+		timm or torchvision will do)
+	@cd '$(FROM)' && ls -d -- "$$PHOTOS" >/dev/null
+	$(run) 'preprocess "$$PHOTOS" | vitfwd -g "$$TARGET" | rollout -M "$$VIT_METHOD" -o $@'
+
+# The ResNet's on the same photos, and where the two differ.
+$(steps)/both.tar: $(steps)/vit.tar
+	$(run) 'resnetfwd -g "$$TARGET" $< | gradcam -M "$$CNN_METHOD" | \
+		mapdiff "$$VIT_METHOD" "$$CNN_METHOD" -o $@'
+
+# A figure for each photo; overlay names them when all is well.
+$(steps)/figures: $(steps)/both.tar
+	$(run) 'overlay --columns 4 -d $(OUT)/vit-vs-cnn $<'
+	@touch $@
+
+$(steps)/%.tsv: $(steps)/%.tar
+	$(run) 'topk -n 1 -o $@ $<'
+
+$(steps)/diff.tsv: $(steps)/both.tar
+	$(run) 'mapdiff --tsv "$$VIT_METHOD" "$$CNN_METHOD" -o $@ $<'
+
+# What each model sees (a class without a name by its number), and how far their maps agree.
+$(OUT)/vit-vs-cnn.tsv: $(steps)/vit.tsv $(steps)/both.tsv $(steps)/diff.tsv
+	@awk -F '\t' -v OFS='\t' ' \
+		FNR == 1 && ++file == 3 { \
+			seen[1, $$1] = "vit_class" OFS "vit_prob"; \
+			seen[2, $$1] = "cnn_class" OFS "cnn_prob" } \
+		file < 3 { seen[file, $$1] = ($$4 == "" ? $$3 : $$4) OFS $$6; next } \
+		{ $$2 = seen[1, $$1]; $$3 = seen[2, $$1]; print }' $^ > $@
