@@ -283,16 +283,15 @@ class KuangBlock(nn.Module):
 
 
 class CifarNet(nn.Module):
-    def __init__(self, stem, stages):
+    def __init__(self, stem, stages, classes=CLASSES):
         super().__init__()
         self.conv1 = nn.Conv2d(3, stem, 3, stride=1, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
         self.count = len(stages)
         for i, blocks in enumerate(stages, 1):
             setattr(self, f"layer{i}", nn.Sequential(*blocks))
-        features = stages[-1][-1](torch.zeros(
-            1, stages[-1][0].conv1.in_channels, 4, 4)).shape[1]
-        self.linear = nn.Linear(features, CLASSES)
+        norms = [m for m in stages[-1][-1].children() if isinstance(m, nn.BatchNorm2d)]
+        self.linear = nn.Linear(norms[-1].num_features, classes)
         self.act = nn.ReLU()
 
     def forward(self, x):
@@ -496,5 +495,6 @@ def make(name, seed=0):
     (directory / "case.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-for wanted in sys.argv[1:] or CASES:
-    make(wanted)
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or CASES:
+        make(wanted)
