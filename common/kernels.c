@@ -348,6 +348,13 @@ KERNEL void column_products(
             to[i] += x[i] * y[i];
 }
 
+KERNEL void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, dy += stride, y += stride)
+        for (size_t i = 0; i < columns; i++)
+            dy[i] = y[i] <= 0 ? 0 : dy[i];
+}
+
 KERNEL void add_rows(float *x, const float *y, size_t rows, size_t columns, size_t stride)
 {
     for (size_t row = 0; row < rows; row++, x += stride, y += stride)
