@@ -40,7 +40,7 @@ SUITES = backward cam classes conv damage drawing eigen emd families figure gemm
 	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
 	npy option pax pictures pictures_hostile pool pth pth_hostile resample resnet \
 	resnet_load resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar \
-	threads view vit write
+	threads train_vit view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
