@@ -3,17 +3,11 @@
  * in a fixed number of lanes (so that the result is the same whatever the vector's width).
  */
 #include "common/kernels.h"
+#include "common/clones.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-/* One body, compiled for the processors there are; chosen when the program starts. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define KERNEL __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define KERNEL
-#endif
 
 enum { LANES = 16 };
 
