@@ -203,7 +203,7 @@ static void attend_backward(void *argument, size_t i, size_t worker)
                    ? wanted[step->layer * step->batch + b] + h * t * t
                    : scores;
     const float scale = 1.0f / sqrtf((float)head);
-    gemm(t, t, head, 1, rows_of(out, dim), transposed(v, stride), 0, g, t);
+    gemm(t, t, head, 1, rows_of(out, dim), turned_head(pass, v, stride, head, worker), 0, g, t);
     if (!step->through)
         return;
     gemm(t, head, t, 1, transposed(a, t), rows_of(out, dim), 0, dq + 2 * dim, stride);
