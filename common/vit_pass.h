@@ -129,7 +129,8 @@ static inline bool wants_weights(const struct step *step)
     return step->gradients->weights != NULL;
 }
 
-/* A head's keys or values [T, head], turned: as the right factor they are a third faster so. */
+/* A head's keys or values [T, head], turned, for BLIS would pack them as they lie, which takes
+ * longer than so small a product. */
 static inline struct matrix turned_head(
     const struct vit_pass *pass, const float *x, size_t stride, size_t head, size_t worker)
 {
