@@ -24,7 +24,7 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
 	libarchive-tools
 
-STAGES = preprocess vitfwd resnetfwd attnsplit rollout mapdiff gradcam overlay topk \
+STAGES = preprocess vitfwd resnetfwd attnsplit rollout mapdiff gradcam finetune overlay topk \
 	tensorls tensorcat
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
@@ -36,7 +36,7 @@ COMMON = attention augment cam canvas checkpoint checkpoint_rule checkpoint_stat
 	model model_about model_rule modelstage optimiser option params pool positions progress \
 	pump random resample resnet_backward resnet_config resnet_forward resnet_load \
 	resnet_names resnet_places resnet_prepare resnet_rule rollout shards sheet sources \
-	stage target threads trainer upsample view vit_backward vit_config vit_forward vit_head \
+	stage target threads trainer training upsample view vit_backward vit_config vit_forward vit_head \
 	vit_load vit_pass vit_rule vit_train vit_traits vit_weights walk
 SUITES = backward cam checkpoint classes conv damage drawing eigen emd families figure \
 	gemm gradients input io kernels key keylist layout loss map mapdiff maps memory model \
