@@ -29,18 +29,19 @@ STAGES = preprocess vitfwd resnetfwd attnsplit rollout mapdiff gradcam overlay t
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
-COMMON = anymodel attention cam canvas classes colormap conv eigen emd families figure figure_bar \
-	figure_panel figure_plan figure_scale font font_glyphs gemm input intake join kernels \
-	keylist labels map mappair maptitle model model_about model_rule modelstage option pool \
-	positions progress pump resample resnet_backward resnet_config resnet_forward \
-	resnet_load resnet_names resnet_places resnet_prepare resnet_rule rollout shards sheet \
-	sources stage target threads upsample view vit_backward vit_config vit_forward vit_head \
-	vit_load vit_pass vit_rule vit_traits walk
+COMMON = anymodel attention cam canvas classes colormap conv eigen emd families figure \
+	figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm input intake \
+	join kernels keylist labels map mappair maptitle model model_about model_rule \
+	modelstage option params pool positions progress pump resample resnet_backward \
+	resnet_config resnet_forward resnet_load resnet_names resnet_places resnet_prepare \
+	resnet_rule rollout shards sheet sources stage target threads upsample view \
+	vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule vit_traits \
+	vit_weights walk
 SUITES = anymodel backward cam classes conv damage drawing eigen emd families figure gemm \
-	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
-	npy option pax pictures pictures_hostile pth pth_hostile resample resnet resnet_load \
-	resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar threads view \
-	vit write
+	gradients input io kernels key keylist layout map mapdiff maps memory model \
+	model_torch npy option pax pictures pictures_hostile pool pth pth_hostile resample \
+	resnet resnet_load resnet_pass resnet_rule rollout safetensors sample shards sheet \
+	stream tar threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

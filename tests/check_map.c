@@ -252,7 +252,8 @@ static const struct {
         "{\"method\":\"abnar\",\"layer\":null,\"head\":\"mean\",\"query\":\"cls\",\"residual\":"
         "0.5,\"signed\":false,\"target\":null,\"model\":\"m:1\",\"grid\":[2,3],\"view\":" VIEW
         "}" },
-    { MODEL, VIEW, { "chefer", -1, -1, NULL, "cls", -1, false, true, "max of heads", NULL, NULL },
+    { MODEL, VIEW,
+        { "chefer", -1, -1, NULL, "cls", -1, false, true, "max of heads", NULL, NULL },
         "{\"method\":\"chefer\",\"layer\":null,\"head\":null,\"query\":\"cls\",\"residual\":"
         "null,\"signed\":false,\"target\":{\"index\":7,\"name\":\"x\"},\"model\":\"m:1\","
         "\"grid\":[2,3],\"view\":" VIEW ",\"note\":\"max of heads\"}" },

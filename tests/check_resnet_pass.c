@@ -113,61 +113,12 @@ static void drop_net(void)
         free(weights[--weight_count]);
 }
 
-static void replace(struct naive *x, struct naive with)
-{
-    free(x->data);
-    *x = with;
-}
-
-static void add_shortcut(
-    const struct resnet_block *block, const struct naive *x, struct naive *y)
-{
-    struct naive beside = naive_make(1, 1, 1, 1);
-    if (block->shortcut == SHORTCUT_IDENTITY || block->shortcut == SHORTCUT_PAD) {
-        replace(&beside, naive_make(y->batch, y->height, y->width, y->channels));
-        const size_t before = (y->channels - x->channels) / 2;
-        for (size_t b = 0; b < y->batch; b++)
-            for (size_t p = 0; p < y->height * y->width; p++)
-                for (size_t c = 0; c < x->channels; c++) {
-                    const long row = (long)(p / y->width * block->stride);
-                    const long column = (long)(p % y->width * block->stride);
-                    beside.data[(b * y->height * y->width + p) * y->channels + before + c] =
-                        naive_at(x, b, row, column)[c];
-                }
-    } else if (block->shortcut == SHORTCUT_POOL && block->stride > 1) {
-        struct naive pooled = naive_pool(x, 2, block->stride, 0, true);
-        replace(&beside, naive_conv(&block->projection, &pooled));
-        free(pooled.data);
-    } else {
-        replace(&beside, naive_conv(&block->projection, x));
-    }
-    ck_assert_uint_eq(naive_count(&beside), naive_count(y));
-    for (size_t i = 0; i < naive_count(y); i++)
-        y->data[i] += beside.data[i];
-    free(beside.data);
-}
-
-/* x, the activation at a place, becomes that at the next. */
-static void naive_block(size_t b, struct naive *x)
-{
-    const struct resnet_block *block = &net.blocks[b];
-    struct naive y = naive_pool(x, 1, 1, 0, false); /* a copy */
-    for (size_t i = 0; i < block->count; i++) {
-        replace(&y, naive_conv(&block->convs[i], &y));
-        if (i + 1 < block->count)
-            naive_relu(&y);
-    }
-    add_shortcut(block, x, &y);
-    naive_relu(&y);
-    replace(x, y);
-}
-
 /* The activation at place 0. */
 static struct naive naive_stem(const struct naive *input)
 {
     struct naive x = naive_pool(input, 1, 1, 0, false);
     for (size_t i = 0; i < net.stem_count; i++) {
-        replace(&x, naive_conv(&net.stem[i], &x));
+        naive_replace(&x, naive_conv(&net.stem[i], &x));
         naive_relu(&x);
     }
     return x;
@@ -177,9 +128,9 @@ static struct naive naive_stem(const struct naive *input)
 static void naive_tail(struct naive x, size_t place, double *logits)
 {
     if (place == 0 && net.pool)
-        replace(&x, naive_pool(&x, 3, 2, 1, false));
+        naive_replace(&x, naive_pool(&x, 3, 2, 1, false));
     for (; place < MAX_BLOCKS; place++)
-        naive_block(place, &x);
+        naive_block(&net.blocks[place], &x);
     const size_t positions = x.height * x.width;
     for (size_t b = 0; b < x.batch; b++)
         for (size_t k = 0; k < CLASSES; k++) {
@@ -288,9 +239,9 @@ START_TEST(forward_passes)
     for (size_t i = 0; i < BATCH * CLASSES; i++)
         expect_near((double)outcome.logits[i], logits[i], 1e-5, "logit", i);
     if (net.pool)
-        replace(&x, naive_pool(&x, 3, 2, 1, false));
+        naive_replace(&x, naive_pool(&x, 3, 2, 1, false));
     for (size_t b = 0; b < MAX_BLOCKS; b++) {
-        naive_block(b, &x);
+        naive_block(&net.blocks[b], &x);
         expect_planes(outcome.shape[b + 1], outcome.activations + (b + 1) * BATCH, &x, "block");
     }
     free(from.data);
@@ -350,9 +301,9 @@ START_TEST(backward_passes)
         const size_t compared = expect_differences(&outcome, &x, place);
         ck_assert_msg(compared >= 12, "only %zu differences at place %zu", compared, place);
         if (place == 0 && net.pool)
-            replace(&x, naive_pool(&x, 3, 2, 1, false));
+            naive_replace(&x, naive_pool(&x, 3, 2, 1, false));
         if (place < MAX_BLOCKS)
-            naive_block(place, &x);
+            naive_block(&net.blocks[place], &x);
     }
     free(from.data);
     free(x.data);

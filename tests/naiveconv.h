@@ -127,4 +127,52 @@ static inline struct naive naive_pool(
     return y;
 }
 
+static inline void naive_replace(struct naive *x, struct naive with)
+{
+    free(x->data);
+    *x = with;
+}
+
+static inline void naive_add_shortcut(
+    const struct resnet_block *block, const struct naive *x, struct naive *y)
+{
+    struct naive beside = naive_make(1, 1, 1, 1);
+    if (block->shortcut == SHORTCUT_IDENTITY || block->shortcut == SHORTCUT_PAD) {
+        naive_replace(&beside, naive_make(y->batch, y->height, y->width, y->channels));
+        const size_t before = (y->channels - x->channels) / 2;
+        for (size_t b = 0; b < y->batch; b++)
+            for (size_t p = 0; p < y->height * y->width; p++)
+                for (size_t c = 0; c < x->channels; c++) {
+                    const long row = (long)(p / y->width * block->stride);
+                    const long column = (long)(p % y->width * block->stride);
+                    beside.data[(b * y->height * y->width + p) * y->channels + before + c] =
+                        naive_at(x, b, row, column)[c];
+                }
+    } else if (block->shortcut == SHORTCUT_POOL && block->stride > 1) {
+        struct naive pooled = naive_pool(x, 2, block->stride, 0, true);
+        naive_replace(&beside, naive_conv(&block->projection, &pooled));
+        free(pooled.data);
+    } else {
+        naive_replace(&beside, naive_conv(&block->projection, x));
+    }
+    ck_assert_uint_eq(naive_count(&beside), naive_count(y));
+    for (size_t i = 0; i < naive_count(y); i++)
+        y->data[i] += beside.data[i];
+    free(beside.data);
+}
+
+/* x, what a block reads, becomes what it gives. */
+static inline void naive_block(const struct resnet_block *block, struct naive *x)
+{
+    struct naive y = naive_pool(x, 1, 1, 0, false); /* a copy */
+    for (size_t i = 0; i < block->count; i++) {
+        naive_replace(&y, naive_conv(&block->convs[i], &y));
+        if (i + 1 < block->count)
+            naive_relu(&y);
+    }
+    naive_add_shortcut(block, x, &y);
+    naive_relu(&y);
+    naive_replace(x, y);
+}
+
 #endif

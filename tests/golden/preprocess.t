@@ -53,7 +53,7 @@ $ . ./view.sh; . ./resnets.sh; for model in $(resnets); do
 > done
 "input":[27,33],"resize":[28,34],"crop_pct":null,"fit":"crop","filter":"bicubic","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"timm-basic:64728a48","set":[]}
 "input":[224,224],"resize":[256,256],"crop_pct":null,"fit":"crop","filter":"bicubic","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"hf-basic:7e203537","set":[]}
-"input":[32,32],"resize":[32,32],"crop_pct":null,"fit":"crop","filter":"bilinear","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"cifar-a:d9b0054e","set":[]}
+"input":[32,32],"resize":[32,32],"crop_pct":null,"fit":"crop","filter":"bilinear","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"cifar-a:aaa37850","set":[]}
 "input":[224,224],"resize":[256,256],"crop_pct":null,"fit":"crop","filter":"bilinear","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"torchvision-wide:c12855c0","set":[]}
 
 $ . ./resnets.sh; for model in $(resnets); do

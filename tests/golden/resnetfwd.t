@@ -65,7 +65,7 @@ resnetfwd	0.1.0	tiny:64728a48
 
 $ tar xOf out.tar cat.model.json | sed 's/"logit".*/\n/'
 > tar xOf out.tar __stream__/model | sed 's/$/\n/'
-{"model":"tiny:64728a48","prefix":null,"distilled":null,"registers":null,"patch":null,"grid":null,"layers":null,"heads":null,"readout":null,"target":{"index":4,"name":null,
+{"model":"tiny:64728a48","prefix":null,"distilled":null,"registers":null,"patch":null,"grid":null,"layers":null,"heads":null,"readout":null,"target":{"index":3,"name":null,
 {"model":"tiny:64728a48","family":"timm","patch":null,"prefix":null,"heads":null,"layers":5,"dim":8,"input":[27,33],"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"classes":[null,null,null,null,null,null,null]}
 
 $ . ./env.sh; resnetfwd cat.jpg
@@ -146,12 +146,11 @@ resnetfwd: --at layer1 layer2: no such place: there is stem, layer1..layer4, and
 
 $ target() { resnetfwd --at none "$@" cat.tar 2>/dev/null | tar xOf - cat.model.json | grep -o '"target.*' | sed 's/\(\.[0-9][0-9][0-9]\)[0-9]*/\1/g'; }; declare -f target >target.sh
 
-$ . ./env.sh; . ./target.sh; tensorcat --key cat in.tar >cat.tar 2>/dev/null; for g in pred 3 0 6 none; do target -g $g; done
-"target":{"index":4,"name":null,"logit":5.126,"prob":0.749}}
-"target":{"index":3,"name":null,"logit":3.385,"prob":0.131}}
-"target":{"index":0,"name":null,"logit":-1.905,"prob":0.000}}
-"target":{"index":6,"name":null,"logit":-1.927,"prob":0.000}}
-"target":{"index":4,"name":null,"logit":5.126,"prob":0.749}}
+$ . ./env.sh; . ./target.sh; tensorcat --key cat in.tar >cat.tar 2>/dev/null; for g in pred 3 1 none; do target -g $g; done
+"target":{"index":3,"name":null,"logit":5.926,"prob":0.911}}
+"target":{"index":3,"name":null,"logit":5.926,"prob":0.911}}
+"target":{"index":1,"name":null,"logit":2.862,"prob":0.042}}
+"target":{"index":3,"name":null,"logit":5.926,"prob":0.911}}
 
 $ . ./env.sh; for g in 7 cat -1 '' 1.5 true; do resnetfwd -g "$g" cat.tar >/dev/null; echo $?; done
 resnetfwd: --grad 7: tiny:64728a48 has 7 classes, from 0 to 6

@@ -64,8 +64,8 @@ $ vitfwd -l none -g truck in.tar 2>/dev/null >truck.tar; topk -n 1 --target truc
 
 $ preprocess $DATA/pictures/rgb444.jpg 2>/dev/null | vitfwd -l none -g dog 2>/dev/null | resnetfwd -m $DATA/resnet/timm-basic -g 5 --at none 2>/dev/null | topk -n 1 --target 2>/dev/null | cut -f 2,3,8
 rank	class	model
-1	4	timm-basic:64728a48
-4	5	timm-basic:64728a48
+1	3	timm-basic:64728a48
+3	5	timm-basic:64728a48
 
 $ topk --target $DATA/streams/other.tar
 key	rank	class	name	logit	prob	true	model
