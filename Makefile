@@ -34,9 +34,9 @@ COMMON = anymodel attention cam canvas classes colormap conv eigen emd families 
 	join kernels keylist labels map mappair maptitle model model_about model_rule \
 	modelstage option params pool positions progress pump resample resnet_backward \
 	resnet_config resnet_forward resnet_load resnet_names resnet_places resnet_prepare \
-	resnet_rule rollout shards sheet sources stage target threads upsample view \
-	vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule vit_traits \
-	vit_weights walk
+	resnet_rule rollout shards sheet sources stage target threads trainer upsample view \
+	vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule vit_train \
+	vit_traits vit_weights walk
 SUITES = anymodel backward cam classes conv damage drawing eigen emd families figure gemm \
 	gradients input io kernels key keylist layout map mapdiff maps memory model \
 	model_torch npy option pax pictures pictures_hostile pool pth pth_hostile resample \

@@ -207,6 +207,8 @@ struct vit_gradients {
 int vit_prepare(const struct vit *vit, struct vit_pass **pass, const struct vit_plan *plan,
     struct threads *threads, struct error *error);
 void vit_pass_free(struct vit_pass *pass);
+/* Bytes of its buffers. */
+size_t vit_pass_bytes(const struct vit_pass *pass);
 /* To be called when positions or the tokens before the patches have changed since. */
 void vit_refresh(const struct vit *vit, struct vit_pass *pass);
 

@@ -16,6 +16,11 @@ void vit_pass_free(struct vit_pass *pass)
     free(pass);
 }
 
+size_t vit_pass_bytes(const struct vit_pass *pass)
+{
+    return pass->bytes;
+}
+
 /* Laid out twice: to learn the size, with base NULL, and to place the buffers. */
 struct layout_plan {
     float *base;
@@ -129,6 +134,7 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, const struct vi
         to.base = pass->arena = aligned_alloc(64, to.total * sizeof(float));
     if (!pass->arena)
         return fail_memory(error, to.total == SIZE_MAX ? to.total : to.total * sizeof(float));
+    pass->bytes = to.total * sizeof(float);
     to.total = 0;
     lay_out(vit, pass, &to);
     vit_refresh(vit, pass);

@@ -25,6 +25,7 @@ struct vit_pass {
     struct vit_plan plan;
     size_t rows, columns, tokens;
     float *arena;
+    size_t bytes; /* of the arena */
     struct vit_layer *layers;
     float **attention; /* [layers * B], what layers[].attention points into */
     float *positions;  /* [T, D], class and other tokens added in */
