@@ -42,7 +42,7 @@ SUITES = anymodel backward cam checkpoint classes conv damage drawing eigen emd 
 	figure gemm gradients input io kernels key keylist layout loss map mapdiff maps memory \
 	model model_torch npy optimiser option pax pictures pictures_hostile pool pth \
 	pth_hostile resample resnet resnet_load resnet_pass resnet_rule rollout safetensors \
-	safetensors_write sample shards sheet state stream tar threads view vit write
+	safetensors_write sample shards sheet state stream tar threads train_vit view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)
