@@ -29,17 +29,19 @@ STAGES = preprocess vitfwd resnetfwd attnsplit rollout mapdiff gradcam overlay t
 FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
-COMMON = attention cam canvas classes colormap conv eigen emd families figure figure_bar \
+COMMON = attention batchnorm cam canvas classes colormap conv conv_gather conv_weights eigen emd \
+	families figure figure_bar \
 	figure_panel figure_plan figure_scale font font_glyphs gemm input intake join kernels \
 	keylist labels map mappair maptitle model model_about model_rule modelstage option \
 	params pool positions progress pump resample resnet_backward resnet_config \
-	resnet_forward resnet_load resnet_names resnet_places resnet_prepare resnet_rule \
+	resnet_forward resnet_init resnet_load resnet_names resnet_params resnet_places \
+	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back resnet_train_plan \
 	rollout shards sheet sources stage target threads upsample view vit_backward vit_config \
 	vit_forward vit_head vit_load vit_pass vit_rule vit_traits walk
 SUITES = backward cam classes conv damage drawing eigen emd families figure gemm \
 	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
 	npy option pax pictures pictures_hostile pool pth pth_hostile resample resnet \
-	resnet_load resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar \
+	resnet_load resnet_pass resnet_rule resnet_train rollout safetensors sample shards sheet stream tar \
 	threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
@@ -74,7 +76,7 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-FAST = conv eigen kernels pool resample rollout upsample view
+FAST = batchnorm conv conv_gather conv_weights eigen kernels pool resample rollout upsample view
 $(FAST:%=$(BUILD)/common/%.o): ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.

@@ -500,5 +500,6 @@ def make(name, seed=0):
     (directory / "case.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-for wanted in sys.argv[1:] or CASES:
-    make(wanted)
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or CASES:
+        make(wanted)
