@@ -26,11 +26,11 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 
 STAGES = preprocess vitfwd resnetfwd attnsplit rollout mapdiff gradcam overlay topk \
 	tensorls tensorcat
-FORMATS = error gif io jpeg json key npy pickle pickle_stack picture png pnm pth \
+FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_stack picture png pnm pth \
 	pth_legacy pth_list pth_view safetensors sample stream_archive stream_read stream_write \
 	tar tensors tiff tiff_client tiff_write webp zip
-COMMON = attention augment cam canvas classes colormap conv dataset dataset_pictures \
-	dataset_plan dataset_raw eigen emd families feeder figure figure_bar figure_panel \
+COMMON = attention augment cam canvas classes colormap conv dataset dataset_pets dataset_pictures \
+	dataset_plan dataset_raw dataset_take eigen emd families feeder figure figure_bar figure_panel \
 	figure_plan figure_scale font font_glyphs gemm input intake join kernels keylist \
 	labels map mappair maptitle model model_about model_rule modelstage option params \
 	pool positions progress pump random resample resnet_backward resnet_config \
