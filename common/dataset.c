@@ -57,6 +57,7 @@ void dataset_close(struct dataset *dataset)
     free(dataset->items);
     names_free(&dataset->classes);
     names_free(&dataset->paths);
+    free(dataset->skipped.first);
     free(dataset);
 }
 
@@ -68,6 +69,12 @@ size_t dataset_count(const struct dataset *dataset)
 size_t dataset_bad(const struct dataset *dataset)
 {
     return dataset->bad;
+}
+
+size_t dataset_skipped(const struct dataset *dataset, const char **first)
+{
+    *first = dataset->skipped.first;
+    return dataset->skipped.count;
 }
 
 size_t dataset_classes(const struct dataset *dataset)
@@ -170,6 +177,7 @@ int dataset_open(struct dataset **dataset, const char *const *paths, size_t coun
         return fail_memory(error, sizeof **dataset);
     (*dataset)->memory = wishes->memory;
     (*dataset)->side = wishes->side;
+    (*dataset)->filter = wishes->filter;
     (*dataset)->max_pixels = wishes->max_pixels;
     int status = plan_make(&plan, paths, count, error);
     if (status == 0)
@@ -220,7 +228,7 @@ int dataset_picture(const struct dataset *dataset, size_t i, struct picture *scr
         status = dataset_expand((enum form)item->form, bytes, item->size, dataset->max_pixels,
             item->width, item->height, scratch, &why);
         if (status == 0 && item->form == FORM_ENCODED)
-            status = dataset_reduce(scratch, dataset->side, &why);
+            status = dataset_reduce(scratch, dataset->side, dataset->filter, &why);
         if (status < 0)
             status = fail(error, status == BAD_SYSTEM ? BAD_SYSTEM : BAD_INPUT,
                 "%.400s has changed: %.400s", path, why.text);

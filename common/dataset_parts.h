@@ -5,6 +5,7 @@
 #define SACCADE_DATASET_PARTS_H
 
 #include "common/dataset.h"
+#include "common/walk.h"
 #include "formats/sample.h"
 
 enum dataset_kind { SET_PICTURES, SET_SHARDS, SET_PETS, SET_CIFAR, SET_IDX };
@@ -48,7 +49,9 @@ struct dataset {
     struct names paths; /* that unkept pictures are read from */
     size_t bytes, memory;
     uint32_t side;
+    enum resample_filter filter;
     uint64_t max_pixels;
+    struct walk_skipped skipped;
 };
 
 /* What is to be read. */
@@ -88,9 +91,8 @@ struct source {
     void *state;
     int (*next)(void *state, struct slot *slot, struct error *error);
     void (*close)(void *state);
-    size_t classes;   /* that there are at least, where the format says so */
-    uint64_t skipped; /* files in directories that aren't named as pictures are */
-    const char *first_skipped;
+    const struct walk_skipped *(*skipped)(void *state); /* or NULL: nothing ever is */
+    size_t classes; /* that there are at least, where the format says so */
 };
 
 /* The names of classes, where the source has them, go into classes. */
@@ -105,7 +107,8 @@ int dataset_expand(enum form form, const uint8_t *bytes, size_t size, uint64_t m
 
 /* The shorter side to side where it is longer, the longer one truncated as in torchvision's
  * Resize. */
-int dataset_reduce(struct picture *picture, uint32_t side, struct error *error);
+int dataset_reduce(
+    struct picture *picture, uint32_t side, enum resample_filter filter, struct error *error);
 
 /* Takes all that comes; errors as dataset_open. */
 int dataset_take(struct dataset *dataset, struct source *source,

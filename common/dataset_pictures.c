@@ -102,6 +102,12 @@ static void cut_name(struct error *error, const char *name)
         memmove(error->text, error->text + length + 2, strlen(error->text) + 1 - (length + 2));
 }
 
+static const struct walk_skipped *skipped_files(void *state)
+{
+    const struct pictures *pictures = state;
+    return sources_skipped_files(pictures->sources);
+}
+
 static int next_picture(void *state, struct slot *slot, struct error *error)
 {
     struct pictures *pictures = state;
@@ -219,8 +225,10 @@ int pictures_open(struct source *source, const struct plan *plan,
         return fail_memory(error, sizeof *pictures);
     pictures->plan = plan;
     pictures->wishes = wishes;
-    *source =
-        (struct source){ .state = pictures, .next = next_picture, .close = close_pictures };
+    *source = (struct source){ .state = pictures,
+        .next = next_picture,
+        .close = close_pictures,
+        .skipped = skipped_files };
     int status = open_labels(pictures, &from.walk, classes, error);
     if (status == 0)
         status = sources_open(&pictures->sources, &from, error);

@@ -1,6 +1,5 @@
 /* Pictures on their way into a data set: decoded on all threads, kept in order. */
 #include "common/dataset_parts.h"
-#include "common/resample.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +37,8 @@ int dataset_expand(enum form form, const uint8_t *bytes, size_t size, uint64_t m
     return status;
 }
 
-int dataset_reduce(struct picture *picture, uint32_t side, struct error *error)
+int dataset_reduce(
+    struct picture *picture, uint32_t side, enum resample_filter filter, struct error *error)
 {
     const uint64_t w = picture->width, h = picture->height;
     if (side == 0 || w <= side || h <= side)
@@ -48,8 +48,8 @@ int dataset_reduce(struct picture *picture, uint32_t side, struct error *error)
     struct picture reduced = { 0 };
     int status = make_room(&reduced, whole.width, whole.height, error);
     if (status == 0)
-        status = resample(
-            picture, whole.width, whole.height, FILTER_BICUBIC, whole, reduced.rgb, error);
+        status =
+            resample(picture, whole.width, whole.height, filter, whole, reduced.rgb, error);
     if (status < 0) {
         picture_free(&reduced);
         return status;
@@ -77,7 +77,8 @@ static void decode_slot(void *argument, size_t i, size_t worker)
     slot->status = dataset_expand(slot->form, member->bytes, member->size,
         batch->dataset->max_pixels, slot->width, slot->height, &slot->picture, &slot->error);
     if (slot->status == 0 && slot->form == FORM_ENCODED)
-        slot->status = dataset_reduce(&slot->picture, batch->dataset->side, &slot->error);
+        slot->status = dataset_reduce(
+            &slot->picture, batch->dataset->side, batch->dataset->filter, &slot->error);
 }
 
 /* Remembers where the picture's bytes stay. */
@@ -206,6 +207,17 @@ static int fill_batch(struct source *source, struct intake_batch *batch, struct 
     return status == BAD_SAMPLE ? 1 : status;
 }
 
+static int note_skipped(
+    struct dataset *dataset, const struct source *source, struct error *error)
+{
+    const struct walk_skipped *skipped =
+        source->skipped ? source->skipped(source->state) : NULL;
+    if (!skipped || skipped->count == 0)
+        return 0;
+    dataset->skipped = (struct walk_skipped){ skipped->count, strdup(skipped->first) };
+    return dataset->skipped.first ? 0 : fail_memory(error, strlen(skipped->first));
+}
+
 int dataset_take(struct dataset *dataset, struct source *source,
     const struct dataset_wishes *wishes, struct error *error)
 {
@@ -229,5 +241,7 @@ int dataset_take(struct dataset *dataset, struct source *source,
         free(batch.slots[i].name);
     }
     free(batch.slots);
+    if (status == 0)
+        status = note_skipped(dataset, source, error);
     return status < 0 ? status : check_bad(dataset, wishes->max_bad, true, error);
 }
