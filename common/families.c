@@ -284,7 +284,7 @@ static int other_kind(const struct tensors *tensors, struct error *error)
         { "*relative_position_bias_table", "a Swin or another windowed model: it has no single "
                                            "attention over all tokens" },
         { "*patch_embed.backbone*", "a hybrid with a convolutional stem" },
-        { "*conv1.weight", "a convolutional network" },
+        { "*conv1.weight", "a convolutional network: use resnetfwd" },
         { "*rope*", "a model with rotary positions, which are not supported" },
     };
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)

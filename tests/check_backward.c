@@ -225,7 +225,7 @@ START_TEST(rows)
     float x[ROWS * MOST], scale[MOST], y[ROWS * MOST], sum[ROWS * MOST];
     fill(x, ROWS * n, 1);
     fill(scale, n, 1);
-    scale_rows(y, x, scale, ROWS, n);
+    scale_rows(y, x, scale, 1, ROWS, n);
     memcpy(sum, x, sizeof sum);
     add_rows(sum, y, ROWS, n - 1, n);
     for (size_t i = 0; i < ROWS * n; i++) {
