@@ -34,21 +34,13 @@ COMMON = attention cam canvas checkpoint checkpoint_rule checkpoint_state classe
 	keylist labels loss map mappair maptitle model model_about model_rule modelstage optimiser option \
 	params pool positions progress pump resample resnet_backward resnet_config \
 	resnet_forward resnet_load resnet_names resnet_places resnet_prepare resnet_rule \
-<<<<<<< HEAD
-	rollout shards sheet sources stage target threads upsample view vit_backward vit_config \
-	vit_forward vit_head vit_load vit_pass vit_rule vit_traits walk
+	rollout shards sheet sources stage target threads trainer upsample view \
+	vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule vit_train vit_traits \
+	vit_weights walk
 SUITES = backward cam checkpoint classes conv damage drawing eigen emd families figure gemm \
 	gradients input io kernels key keylist layout loss map mapdiff maps memory model model_torch \
 	npy optimiser option pax pictures pictures_hostile pool pth pth_hostile resample resnet \
 	resnet_load resnet_pass resnet_rule rollout safetensors safetensors_write sample shards sheet state stream tar \
-=======
-	rollout shards sheet sources stage target threads trainer upsample view vit_backward vit_config \
-	vit_forward vit_head vit_load vit_pass vit_rule vit_train vit_traits vit_weights walk
-SUITES = backward cam classes conv damage drawing eigen emd families figure gemm \
-	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
-	npy option pax pictures pictures_hostile pool pth pth_hostile resample resnet \
-	resnet_load resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar \
->>>>>>> main
 	threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
