@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +67,28 @@ static inline int cut_at(int call, int (*task)(void *argument), void *argument)
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+/* Changes one bit of a file, and back when called again. */
+static inline void flip_bit(const char *path, size_t at)
+{
+    unsigned char byte;
+    FILE *file = fopen(path, "r+be");
+    ck_assert_ptr_nonnull(file);
+    setbuf(file, NULL);
+    ck_assert_int_eq(fseek(file, (long)at, SEEK_SET), 0);
+    ck_assert_uint_eq(fread(&byte, 1, 1, file), 1);
+    byte ^= (unsigned char)(1 << at % 8);
+    ck_assert_int_eq(fseek(file, (long)at, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(&byte, 1, 1, file), 1);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static inline size_t size_of(const char *path)
+{
+    struct stat about;
+    ck_assert_int_eq(stat(path, &about), 0);
+    return (size_t)about.st_size;
 }
 
 /* Does it where no file may become larger than that. */
