@@ -33,11 +33,12 @@ ssize_t write(int fd, const void *bytes, size_t size)
     return wrote;
 }
 
+/* Nothing is lost that a process wrote before it ended. */
 int fsync(int fd)
 {
     if (is_last_call())
         _exit(CUT_STATUS);
-    return (int)syscall(SYS_fsync, fd);
+    return fd < 0 ? -1 : 0;
 }
 
 int rename(const char *from, const char *to)
