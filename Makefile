@@ -35,7 +35,7 @@ COMMON = anymodel attention augment batchnorm cam canvas checkpoint checkpoint_r
 	figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm input intake \
 	join kernels keylist labels loss map mappair maptitle model model_about model_rule \
 	modelstage optimiser option params pool positions progress pump random resample \
-	resnet_backward resnet_config resnet_forward resnet_init resnet_load resnet_names \
+	resnet_backward resnet_config resnet_forward resnet_init resnet_learn resnet_load resnet_names \
 	resnet_params resnet_places resnet_prepare resnet_rule resnet_saved resnet_train \
 	resnet_train_back resnet_train_plan rollout shards sheet sources stage target threads \
 	trainer training upsample view vit_backward vit_config vit_forward vit_head vit_load \

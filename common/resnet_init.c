@@ -109,7 +109,8 @@ int resnet_init(struct resnet *resnet, const char *architecture, size_t classes,
             made = &architectures[i];
     if (!made)
         return unknown(architecture, error);
-    if (side < 1 || side > VIEW_MAX_INPUT)
+    side = side ? side : made->cifar ? 32 : 224;
+    if (side > VIEW_MAX_INPUT)
         return fail(error, BAD_USAGE, "%s: pictures of %zu pixels a side: takes 1 to %d",
             architecture, side, VIEW_MAX_INPUT);
     resnet->seed = seed;
