@@ -35,11 +35,11 @@ COMMON = anymodel attention augment batchnorm cam canvas checkpoint checkpoint_r
 	figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm input intake \
 	join kernels keylist labels loss map mappair maptitle model model_about model_rule \
 	modelstage optimiser option params pool positions progress pump random resample \
-	resnet_backward resnet_config resnet_forward resnet_init resnet_learn resnet_load resnet_names \
-	resnet_params resnet_places resnet_prepare resnet_rule resnet_saved resnet_train \
-	resnet_train_back resnet_train_plan rollout shards sheet sources stage target threads \
-	trainer training upsample view vit_backward vit_config vit_forward vit_head vit_load \
-	vit_pass vit_rule vit_train vit_traits vit_weights walk
+	resnet_backward resnet_config resnet_forward resnet_init resnet_learn resnet_load \
+	resnet_names resnet_params resnet_places resnet_prepare resnet_rule resnet_saved \
+	resnet_train resnet_train_back resnet_train_plan rollout shards sheet sources stage \
+	target threads trainer training upsample view vit_backward vit_config vit_forward \
+	vit_head vit_load vit_pass vit_rule vit_train vit_traits vit_weights walk
 SUITES = anymodel backward cam checkpoint classes conv damage drawing eigen emd families \
 	figure gemm gradients input io kernels key keylist layout loss map mapdiff maps memory \
 	model model_torch npy optimiser option pax pictures pictures_hostile pool pth \
