@@ -15,7 +15,13 @@ struct random {
 };
 
 /* What they are for: streams that share nothing. */
-enum random_purpose { RANDOM_ORDER, RANDOM_PICTURE, RANDOM_BATCH };
+enum random_purpose {
+    RANDOM_ORDER,
+    RANDOM_PICTURE,
+    RANDOM_BATCH,
+    RANDOM_WEIGHTS,
+    RANDOM_PATHS
+};
 
 struct random random_of(
     uint64_t seed, enum random_purpose purpose, uint32_t epoch, uint32_t index);

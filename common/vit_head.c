@@ -177,7 +177,7 @@ static void norm_back_task(void *argument, size_t b, size_t worker)
     const size_t dim = vit->config.dim, at = b * step->pass->tokens * dim;
     (void)worker;
     layernorm_backward(step->pass->dx + at, step->pass->y + at, step->pass->x + at,
-        vit->global[NORM_WEIGHT], step->pass->tokens, dim, vit->config.eps);
+        vit->global[NORM_WEIGHT], step->live, dim, vit->config.eps);
 }
 
 void head_backward(const struct step *step, const float *logit_gradients)

@@ -60,6 +60,8 @@ struct step {
     const struct vit_outputs *outputs;
     const struct vit_gradients *gradients;
     bool through; /* the gradient goes on below this layer's attention */
+    size_t live;  /* of a picture's rows of dx, those that may be other than 0: 1, the class
+                   * token's, as long as only that was read; else all T */
 };
 
 static inline void step_to(struct step *step, size_t layer)
@@ -72,6 +74,12 @@ static inline void step_to(struct step *step, size_t layer)
 static inline const float *weight(const struct step *step, int slot)
 {
     return step->weights[slot - GLOBAL_SLOTS];
+}
+
+/* Rows from a live one to the next, that of the next picture where a picture has one. */
+static inline size_t live_stride(const struct step *step)
+{
+    return step->pass->tokens / step->live;
 }
 
 /* A weight [out, in] as the right factor [in, out]. */
