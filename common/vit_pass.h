@@ -128,8 +128,7 @@ void scale_gradients(
 void embedding_gradients(struct step *step);
 void reading_gradients(
     const struct step *step, int slot, const float *dy, size_t out, const float *x, size_t in);
-void row_norm_gradients(
-    const struct step *step, int slot, const float *dy, const float *x, size_t rows);
+void row_norm_gradients(const struct step *step, int slot, const float *dy, const float *x);
 
 /* Whether the gradient of any weight is wanted. */
 static inline bool wants_weights(const struct step *step)
