@@ -75,6 +75,9 @@ for batch in 8 1; do
     say "ResNet-50, batch $batch, $kernels: %.0f ms a picture; its convolutions as bare products %.0f: %.0f%% of their rate (at least 70)" \
         "$passes, $alone, 100 * $share"
 done
+read -r each alone rate kernels < <("$tools/bench_train" 128 6 4 4 32 128 "$(nproc)" 10)
+say "training a ViT 128x6, patch 4, 32x32, batch 128, $kernels: %.0f pictures/s forward and back, %.0f GFLOP/s; the products alone take %.0f%% of the time" \
+    "1000 / $each, $rate, 100 * $alone / $each"
 read -r start _ < <(run 20 "topk -V >/dev/null")
 read -r info _ < <(run 20 "vitfwd --info -m $vit >/dev/null")
 say "start: topk -V %.1f ms, vitfwd --info %.1f ms" "$start, $info"
