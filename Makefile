@@ -38,10 +38,10 @@ COMMON = attention batchnorm cam canvas classes colormap conv conv_gather conv_w
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back resnet_train_plan \
 	rollout shards sheet sources stage target threads upsample view vit_backward vit_config \
 	vit_forward vit_head vit_load vit_pass vit_rule vit_traits walk
-SUITES = backward cam classes conv damage drawing eigen emd families figure gemm \
+SUITES = backward batchnorm cam classes conv damage drawing eigen emd families figure gemm \
 	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
 	npy option pax pictures pictures_hostile pool pth pth_hostile resample resnet \
-	resnet_load resnet_pass resnet_rule resnet_train rollout safetensors sample shards sheet stream tar \
+	resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors sample shards sheet stream tar \
 	threads view vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
