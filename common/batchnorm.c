@@ -1,10 +1,9 @@
 #include "common/batchnorm.h"
+#include "common/clones.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-#define KERNEL __attribute__((target_clones("default", "avx2", "avx512f")))
 
 enum {
     TILE = 16384,   /* floats of a tile, so that it is read twice from the cache */
