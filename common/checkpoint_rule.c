@@ -6,26 +6,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether side / crop is resize, whichever way it is rounded. */
-static bool gives(uint32_t side, double crop, uint32_t resize)
+enum { DIGITS = 15 }; /* of numbers in what checkpoint_write makes */
+
+/* Whether side / crop is resize: as timm rounds, and as the others do. */
+static bool gives(uint32_t side, double crop, uint32_t resize, bool all)
 {
-    return floor(side / crop) == (double)resize && rint(side / crop) == (double)resize;
+    return floor(side / crop) == (double)resize
+           && (!all || rint(side / crop) == (double)resize);
 }
 
-static bool crop_fits(const struct view_rule *rule, double crop)
+static bool crop_fits(const struct view_rule *rule, double crop, bool all)
 {
-    return crop > 0.01 && crop <= 1 && gives(rule->width, crop, rule->resize_width)
-           && gives(rule->height, crop, rule->resize_height);
+    return crop > 0.01 && crop <= 1 && gives(rule->width, crop, rule->resize_width, all)
+           && gives(rule->height, crop, rule->resize_height, all);
 }
 
 /* The shortest decimal near value that fits; 0: there is none. */
-static double find_crop(const struct view_rule *rule, double value)
+static double find_crop(const struct view_rule *rule, double value, bool all)
 {
-    for (int digits = 2; digits <= 15; digits++) {
+    for (int digits = 2; digits <= DIGITS; digits++) {
         char text[32];
         snprintf(text, sizeof text, "%.*g", digits, value);
         const double crop = strtod(text, NULL);
-        if (crop_fits(rule, crop))
+        if (crop_fits(rule, crop, all))
             return crop;
     }
     return 0;
@@ -45,12 +48,18 @@ void checkpoint_settle_rule(struct view_rule *rule, double *crop)
     const double least = fmax(w / (rule->resize_width + 0.5), h / (rule->resize_height + 0.5));
     const double tries[] = { *crop, most, (most + least) / 2 };
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
-        *crop = find_crop(rule, tries[i]);
-        if (*crop > 0)
+        /* A crop of timm's own that timm rounds so stays as it is. */
+        const double found =
+            find_crop(rule, tries[i], i > 0 || rule->flavour == VIEW_TORCHVISION);
+        if (found > 0) {
+            *crop = found;
             return;
+        }
     }
-    /* Sides of another shape: the width's crop for both. */
-    *crop = fmax(w / (rule->resize_width + 0.25), 0.0101);
+    /* The sides' ratios differ: the width's for both. */
+    char text[32];
+    snprintf(text, sizeof text, "%.*g", DIGITS, fmax(w / (rule->resize_width + 0.25), 0.0101));
+    *crop = strtod(text, NULL);
     rule->resize_width = (uint32_t)(w / *crop);
     rule->resize_height = (uint32_t)(h / *crop);
 }

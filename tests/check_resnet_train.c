@@ -1,6 +1,6 @@
 /*
- * Training of ResNets against PyTorch: tests/data/train/CASE holds what it makes of a
- * checkpoint of tests/data/resnet in train(): logits, the gradient of every parameter, running
+ * Training of ResNets against PyTorch: tests/data/train/resnet/CASE holds what it makes of
+ * a checkpoint of tests/data/resnet in train(): logits, the gradient of every parameter, running
  * statistics (tests/oracle/train_resnet.py). Then the same bytes from any number of threads,
  * frozen layers, new networks, and what is folded.
  */
@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define ROOT "tests/data/train"
+#define ROOT "tests/data/train/resnet"
 enum { MAX_CASES = 16 };
 
 static char cases[MAX_CASES][64];
