@@ -307,6 +307,12 @@ int labels_number(struct labels *labels, const char *(*name)(const void *model, 
     return 0;
 }
 
+size_t labels_names(const struct labels *labels, const char *const **names)
+{
+    *names = labels->names;
+    return labels->name_count;
+}
+
 static int64_t number_of(const struct labels *labels, size_t name)
 {
     return labels->numbers ? labels->numbers[name] : (int64_t)name;

@@ -32,6 +32,9 @@ void labels_free(struct labels *labels);
 int labels_number(struct labels *labels, const char *(*name)(const void *model, size_t i),
     const void *model, size_t count, struct error *error);
 
+/* The classes that the table or the directories name, in bytewise order; borrowed. */
+size_t labels_names(const struct labels *labels, const char *const **names);
+
 /*
  * 1 and the label of a picture, or 0. In a table, the longest tail that it has of these, cut at
  * slashes: path (of a file; NULL otherwise), KEY.suffix (otherwise), KEY; the letters of a

@@ -69,6 +69,14 @@ int resnet_open(
     struct resnet *resnet, const char *name, const char *state, struct error *error);
 void resnet_close(struct resnet *resnet);
 
+/* The rest of resnet_open, of a resnet that is zeros but for its open model, which after an
+ * error too the caller closes. Without weights no pass can be made of it. */
+int resnet_understand(
+    struct resnet *resnet, const char *state, bool weights, struct error *error);
+
+/* Whether a tensor of that state dict is named as a ResNet's stem. */
+bool resnet_is_one(const struct tensors *tensors, const char *state);
+
 /* The object for the member __stream__/model. */
 json_t *resnet_describe(const struct resnet *resnet);
 

@@ -151,16 +151,17 @@ static int take_weights(
     return status;
 }
 
-static int understand(struct resnet *resnet, const char *state, struct error *error)
+int resnet_understand(
+    struct resnet *resnet, const char *state, bool weights, struct error *error)
 {
     struct resnet_found *found = NULL;
     int status = resnet_find(&resnet->model, state, &found, error);
     if (status == 0)
         status = resnet_configure(resnet, found, error);
-    if (status == 0)
+    if (status == 0 && weights)
         status = take_weights(resnet, found, error);
     resnet_found_free(found);
-    return status;
+    return status < 0 ? model_blame(&resnet->model, status, error) : 0;
 }
 
 int resnet_open(struct resnet *resnet, const char *name, const char *state, struct error *error)
@@ -169,12 +170,9 @@ int resnet_open(struct resnet *resnet, const char *name, const char *state, stru
     int status = model_open(&resnet->model, name, "SACCADE_RESNET", "resnet20-cifar10", error);
     if (status < 0)
         return status;
-    status = understand(resnet, state, error);
-    if (status < 0) {
-        const struct error why = *error;
-        fail(error, status, "%.300s: %.700s", resnet->model.path, why.text);
+    status = resnet_understand(resnet, state, true, error);
+    if (status < 0)
         resnet_close(resnet);
-    }
     return status;
 }
 

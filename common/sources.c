@@ -87,6 +87,12 @@ const char *sources_path(const struct sources *sources)
     return sources->from_file && !sources->place.standard ? sources->place.path : NULL;
 }
 
+const char *sources_file(const struct sources *sources)
+{
+    const bool regular = sources->from_file ? sources->intake.regular : !sources->pump;
+    return regular && !sources->place.standard ? sources->place.path : NULL;
+}
+
 const struct walk_skipped *sources_skipped_files(const struct sources *sources)
 {
     return walk_skipped(sources->walk);
@@ -283,6 +289,8 @@ static int next_picture(struct sources *sources, struct sample *sample, struct e
     leave(sources);
     if (status < 0)
         sample->count = 0;
+    else
+        sample->members->at = 0;
     sample->arrived = sample->count;
     return status < 0 ? status : 1;
 }

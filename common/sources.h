@@ -44,6 +44,10 @@ int sources_next(struct sources *sources, struct sample *sample, struct error *e
 /* The path of the last picture; NULL for a sample of a shard or from standard input. */
 const char *sources_path(const struct sources *sources);
 
+/* The file that the last sample's members can be read from again, each at its place; NULL
+ * where it came through a pipe. */
+const char *sources_file(const struct sources *sources);
+
 /* What was passed over in directories, and in public shards (names without suffix). */
 const struct walk_skipped *sources_skipped_files(const struct sources *sources);
 const struct walk_skipped *sources_skipped_members(const struct sources *sources);

@@ -19,6 +19,7 @@ struct train_wishes {
 };
 
 struct trainer {
+    enum { TRAINS_VIT, TRAINS_RESNET } kind;
     struct params params;
     const struct model *model; /* name, input rule, classes; good until close */
     size_t classes;

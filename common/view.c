@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* One side of the geometry: where in the resized picture the input begins, and which part of
  * the input that picture covers. */
@@ -106,25 +107,29 @@ static uint8_t border(const struct view_rule *rule, int channel)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* shown [y.shown, x.shown, 3] to input [3, y.input, x.input]. */
-static void normalise(const struct view_rule *rule, const struct side *x, const struct side *y,
-    const uint8_t *shown, float *input)
+void view_normalise(const struct view_rule *rule, const uint8_t *rgb, float *input)
 {
     float table[3][256];
-    const size_t pixels = (size_t)x->input * y->input;
-    const bool covered = x->shown == x->input && y->shown == y->input;
+    const size_t pixels = (size_t)rule->width * rule->height;
     fill_table(rule, table);
-    for (int channel = 0; channel < 3; channel++, input += pixels) {
-        const float empty = table[channel][border(rule, channel)];
-        for (size_t i = 0; !covered && i < pixels; i++)
-            input[i] = empty;
-        for (size_t row = 0; row < y->shown; row++) {
-            const uint8_t *from = shown + row * x->shown * 3 + channel;
-            float *to = input + (y->from + row) * x->input + x->from;
-            for (size_t i = 0; i < x->shown; i++)
-                to[i] = table[channel][from[3 * i]];
-        }
+    for (int channel = 0; channel < 3; channel++, input += pixels)
+        for (size_t i = 0; i < pixels; i++)
+            input[i] = table[channel][rgb[3 * i + (size_t)channel]];
+}
+
+/* shown [y.shown, x.shown, 3] to its place in rgb [y.input, x.input, 3]. */
+static void frame(const struct view_rule *rule, const struct side *x, const struct side *y,
+    const uint8_t *shown, uint8_t *rgb)
+{
+    const size_t pixels = (size_t)x->input * y->input;
+    for (int channel = 0; channel < 3; channel++) {
+        const uint8_t empty = border(rule, channel);
+        for (size_t i = 0; i < pixels; i++)
+            rgb[3 * i + (size_t)channel] = empty;
     }
+    for (size_t row = 0; row < y->shown; row++)
+        memcpy(rgb + ((y->from + row) * x->input + x->from) * 3, shown + row * x->shown * 3,
+            (size_t)x->shown * 3);
 }
 
 static void set_edges(
@@ -135,7 +140,28 @@ static void set_edges(
     *last = (double)(side->offset + side->input) * scale;
 }
 
-int view_make(const struct picture *picture, const struct view_rule *rule, float *input,
+static int resample_shown(const struct picture *picture, const struct view_rule *rule,
+    const struct side *x, const struct side *y, uint8_t *rgb, struct error *error)
+{
+    const struct resample_window window = { .left = (uint32_t)(x->offset + x->from),
+        .top = (uint32_t)(y->offset + y->from),
+        .width = x->shown,
+        .height = y->shown };
+    if (x->shown == x->input && y->shown == y->input)
+        return resample(picture, x->resized, y->resized, rule->filter, window, rgb, error);
+    const size_t size = (size_t)x->shown * y->shown * 3;
+    uint8_t *shown = malloc(size);
+    if (!shown)
+        return fail_memory(error, size);
+    const int result =
+        resample(picture, x->resized, y->resized, rule->filter, window, shown, error);
+    if (result == 0)
+        frame(rule, x, y, shown, rgb);
+    free(shown);
+    return result;
+}
+
+int view_bytes(const struct picture *picture, const struct view_rule *rule, uint8_t *rgb,
     struct view *view, struct error *error)
 {
     struct side x = { .resized = 0 }, y = { .resized = 0 };
@@ -144,22 +170,26 @@ int view_make(const struct picture *picture, const struct view_rule *rule, float
         return result;
     place_crop(&x, rule->width, rule);
     place_crop(&y, rule->height, rule);
-    const struct resample_window window = { .left = (uint32_t)(x.offset + x.from),
-        .top = (uint32_t)(y.offset + y.from),
-        .width = x.shown,
-        .height = y.shown };
-    const size_t size = (size_t)x.shown * y.shown * 3;
-    uint8_t *shown = malloc(size);
-    if (!shown)
-        return fail_memory(error, size);
-    result = resample(picture, x.resized, y.resized, rule->filter, window, shown, error);
-    if (result == 0) {
-        normalise(rule, &x, &y, shown, input);
+    result = resample_shown(picture, rule, &x, &y, rgb, error);
+    if (result == 0 && view) {
         view->picture_width = picture->width;
         view->picture_height = picture->height;
         set_edges(&x, picture->width, &view->box[0], &view->box[2]);
         set_edges(&y, picture->height, &view->box[1], &view->box[3]);
     }
-    free(shown);
+    return result;
+}
+
+int view_make(const struct picture *picture, const struct view_rule *rule, float *input,
+    struct view *view, struct error *error)
+{
+    const size_t size = (size_t)rule->width * rule->height * 3;
+    uint8_t *rgb = malloc(size);
+    if (!rgb)
+        return fail_memory(error, size);
+    const int result = view_bytes(picture, rule, rgb, view, error);
+    if (result == 0)
+        view_normalise(rule, rgb, input);
+    free(rgb);
     return result;
 }

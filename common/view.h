@@ -61,4 +61,10 @@ int view_rule_check(const struct view_rule *rule, struct error *error);
 int view_make(const struct picture *picture, const struct view_rule *rule, float *input,
     struct view *view, struct error *error);
 
+/* The same in two steps: rgb [height, width, 3] of the rule before and as floats. view may be
+ * NULL. */
+int view_bytes(const struct picture *picture, const struct view_rule *rule, uint8_t *rgb,
+    struct view *view, struct error *error);
+void view_normalise(const struct view_rule *rule, const uint8_t *rgb, float *input);
+
 #endif

@@ -126,7 +126,19 @@ void vit_close(struct vit *vit);
 /* The object for the member __stream__/model. */
 json_t *vit_describe(const struct vit *vit);
 
-/* The parts of vit_open. */
+/*
+ * The parts of vit_open. vit_open_model opens what name says, or what vit_open takes where it
+ * is NULL; vit_understand does the rest, of a vit that is zeros but for its model, which after
+ * an error too the caller closes. Without weights no pass can be made of it.
+ */
+int vit_open_model(struct model *model, const char *name, struct error *error);
+int vit_understand(
+    struct vit *vit, const struct vit_wishes *wishes, bool weights, struct error *error);
+
+/* Whether a tensor of that state dict is named as a ViT's patch embedding. */
+bool vit_is_one(const struct tensors *tensors, const char *state);
+
+/* And those of vit_understand. */
 struct vit_found;
 int vit_find(const struct tensors *tensors, const char *state, struct vit_found **found,
     struct error *error);

@@ -331,7 +331,8 @@ void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *cons
     }
     step.layer = vit->config.layers;
     copy_tokens(&step, outputs);
-    const bool read = outputs->logits || pass->plan.lowest < vit->config.layers;
+    const bool read =
+        outputs->logits || pass->plan.lowest < vit->config.layers || pass->plan.training;
     if (read && vit->config.readout != READ_NONE)
         head_forward(&step, outputs->logits);
 }

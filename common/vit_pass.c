@@ -80,12 +80,12 @@ static void lay_out(const struct vit *vit, struct vit_pass *pass, struct layout_
     pass->normed = place(to, batch, pooled, 2);
     pass->features = place(to, batch, config->features, 2);
     pass->logits = place(to, batch, vit->model.classes, 2);
-    if (pass->plan.lowest < config->layers) {
+    if (pass->plan.lowest < config->layers || pass->plan.training) {
         pass->dx = place(to, n, dim, 1);
         pass->head_gradients = place(to, batch, pooled + config->features, 3);
     }
     if (pass->plan.training) {
-        pass->partial = place(to, batch, dim, 2);
+        pass->partial = place(to, batch, partial_width(config), 1);
         if (vit->global[PRE_NORM_WEIGHT])
             pass->embedded = place(to, n, dim, 1);
     }

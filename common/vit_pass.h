@@ -41,7 +41,7 @@ struct vit_pass {
     float *features;   /* [2, B, E] behind pre_logits */
     float *logits;     /* [2, B, C] */
     float *embedded;   /* [B * T, D] before a norm before the blocks; for its weights */
-    float *partial;    /* [B, 2D] sums of one picture; for the gradients of weights */
+    float *partial; /* [B, partial_width()] sums of one picture; for the gradients of weights */
     const float *const
         *inputs; /* of the last forward pass, there until the backward pass is done */
     const float *drop_path; /* of the last forward pass */
@@ -88,6 +88,12 @@ static inline struct matrix rows_of(const float *data, size_t stride)
 static inline size_t mlp_width(const struct vit_config *config)
 {
     return config->hidden * (config->gated ? 2 : 1);
+}
+
+/* A norm's weight and bias; or those of q and k, of a head. */
+static inline size_t partial_width(const struct vit_config *config)
+{
+    return config->dim / config->heads * (config->heads == 1 ? 4 : 2 * config->heads);
 }
 
 /* Width of what the head reads. */

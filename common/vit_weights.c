@@ -81,7 +81,7 @@ static void norm_task(void *argument, size_t b, size_t worker)
     const struct norming *norming = argument;
     const struct step *step = norming->step;
     const size_t dim = step->vit->config.dim, at = b * norming->rows * dim;
-    float *to = step->pass->partial + b * 2 * dim;
+    float *to = step->pass->partial + b * partial_width(&step->vit->config);
     (void)worker;
     memset(to, 0, 2 * dim * sizeof *to);
     layernorm_weights(to, to + dim, norming->dy + at, norming->x + at, norming->rows, dim,
@@ -92,15 +92,15 @@ void row_norm_gradients(
     const struct step *step, int slot, const float *dy, const float *x, size_t rows)
 {
     struct norming norming = { step, dy, x, rows };
-    const size_t dim = step->vit->config.dim;
+    const size_t dim = step->vit->config.dim, width = partial_width(&step->vit->config);
     float *weight = place_of(step, slot), *bias = place_of(step, slot + 1);
     if (!weight && !bias)
         return;
     threads_run(step->pass->threads, step->batch, norm_task, &norming);
     if (weight)
-        column_sums(weight, step->pass->partial, step->batch, dim, 2 * dim);
+        column_sums(weight, step->pass->partial, step->batch, dim, width);
     if (bias)
-        column_sums(bias, step->pass->partial + dim, step->batch, dim, 2 * dim);
+        column_sums(bias, step->pass->partial + dim, step->batch, dim, width);
 }
 
 void norm_gradients(const struct step *step, int slot, const float *dy, const float *x)
@@ -115,7 +115,7 @@ static void head_norm_task(void *argument, size_t b, size_t worker)
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
     const size_t dim = config->dim, head = dim / config->heads;
-    float *to = pass->partial + b * 2 * dim;
+    float *to = pass->partial + b * partial_width(config);
     (void)worker;
     memset(to, 0, 4 * head * sizeof *to);
     for (size_t t = b * pass->tokens; t < (b + 1) * pass->tokens; t++)
@@ -127,13 +127,14 @@ static void head_norm_task(void *argument, size_t b, size_t worker)
 
 void head_norm_gradients(const struct step *step)
 {
-    const size_t dim = step->vit->config.dim, head = dim / step->vit->config.heads;
+    const struct vit_config *config = &step->vit->config;
+    const size_t head = config->dim / config->heads;
     static const int slots[] = { Q_NORM_WEIGHT, Q_NORM_BIAS, K_NORM_WEIGHT, K_NORM_BIAS };
     threads_run(step->pass->threads, step->batch, head_norm_task, (void *)step);
     for (size_t i = 0; i < 4; i++)
         if (place_of(step, slots[i]))
             column_sums(place_of(step, slots[i]), step->pass->partial + i * head, step->batch,
-                head, 2 * dim);
+                head, partial_width(config));
 }
 
 /* d scale += dx * (x W' + b), of the stream's gradient times what drops the branch: LayerScale,

@@ -68,6 +68,12 @@ int input_peek(struct input *input, size_t size, const unsigned char **bytes, si
     return 0;
 }
 
+int64_t input_tell(const struct input *input)
+{
+    const off_t at = lseek(input->fd, 0, SEEK_CUR);
+    return at < 0 ? -1 : (int64_t)at - (int64_t)(input->end - input->at);
+}
+
 /* Writes the buffer and then bytes behind it, with as few calls as the system allows. */
 static int write_through(
     struct output *output, const void *bytes, size_t size, struct error *error)

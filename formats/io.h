@@ -34,6 +34,9 @@ int input_read(struct input *input, void *bytes, size_t size, size_t *got, struc
 int input_peek(struct input *input, size_t size, const unsigned char **bytes, size_t *got,
     struct error *error);
 
+/* Where in a regular file what follows begins; -1 where the input is something else. */
+int64_t input_tell(const struct input *input);
+
 int output_write(struct output *output, const void *bytes, size_t size, struct error *error);
 int output_flush(struct output *output, struct error *error);
 

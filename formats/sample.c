@@ -108,6 +108,7 @@ int sample_add(struct sample *sample, const char *suffix, size_t size, struct me
     if (status < 0)
         return status;
     to->size = size;
+    to->at = -1;
     to->dropped = false;
     sample->count++;
     *member = to;

@@ -19,6 +19,7 @@ struct member {
     char *suffix;         /* "jpg", "attn.00.npy"; owned */
     unsigned char *bytes; /* aligned to 64; owned */
     size_t size, room;
+    int64_t at;   /* where its bytes begin in the file that they were read from, or -1 */
     bool dropped; /* not written, not found */
 };
 

@@ -66,6 +66,8 @@ static int take_member(struct stream_reader *reader, struct sample *sample, cons
         reader->entry.size < FIRST_READ ? (size_t)reader->entry.size : FIRST_READ;
     int status = sample_add(sample, suffix, first, &member, error);
     if (status == 0)
+        member->at = input_tell(&reader->input);
+    if (status == 0)
         status = archive_payload(reader, member, error);
     if (status < 0)
         return status;

@@ -7,6 +7,9 @@
 #include "common/gemm.h"
 #include "tests/families.h"
 
+static char cases[MAX_CASES][64];
+static int case_count;
+
 /* The largest differences of one forward pass from the reference. */
 struct differences {
     double attention, tokens, logits; /* absolute; relative to the largest; likewise */

@@ -1,0 +1,208 @@
+/* Pictures of shards, directories, tables and Pets, one after the other. */
+#include "common/classes.h"
+#include "common/dataset_parts.h"
+#include "common/labels.h"
+#include "common/sources.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pictures {
+    const struct plan *plan;
+    const struct dataset_wishes *wishes;
+    struct sources *sources;
+    struct labels *labels;
+    int64_t *numbers; /* of the named classes, in the order of their names */
+    size_t next;      /* file of Pets */
+};
+
+static void close_pictures(void *state)
+{
+    struct pictures *pictures = state;
+    sources_close(pictures->sources);
+    labels_free(pictures->labels);
+    free(pictures->numbers);
+    free(pictures);
+}
+
+/* Pets: the breed of file i, by its place among the classes. */
+static int64_t breed_of(const struct plan *plan, size_t i)
+{
+    for (size_t breed = 0; breed < plan->classes.count; breed++)
+        if (strcmp(plan->classes.items[breed], plan->labels.items[i]) == 0)
+            return (int64_t)breed;
+    return -1;
+}
+
+/* 1: slot has its label; else BAD_SAMPLE. */
+static int find_label(struct pictures *pictures, struct slot *slot, struct error *error)
+{
+    const struct sample *sample = &slot->sample;
+    const struct member *picture = sample_picture(sample);
+    int found;
+    if (pictures->plan->kind == SET_PETS) {
+        slot->label = breed_of(pictures->plan, pictures->next++);
+        found = 1;
+    } else if (pictures->labels) {
+        found = labels_find(pictures->labels, sources_path(pictures->sources), sample->key,
+            picture ? picture->suffix : "", &slot->label);
+    } else {
+        found = label_read(sample, &slot->label, error);
+    }
+    if (found == -1 && pictures->labels)
+        return fail_memory(error, strlen(sample->key));
+    if (found == 0)
+        return fail(error, BAD_SAMPLE,
+            pictures->plan->kind == SET_SHARDS && !pictures->labels ? "has no cls"
+                                                                    : "has no label");
+    if (found > 0 && pictures->numbers)
+        slot->label = pictures->numbers[slot->label];
+    return found;
+}
+
+static int take_sample(struct pictures *pictures, struct slot *slot, struct error *error)
+{
+    const struct member *picture = sample_picture(&slot->sample);
+    const int status = find_label(pictures, slot, error);
+    if (status < 0)
+        return status;
+    if (slot->sample.bad)
+        return fail(error, BAD_SAMPLE, "was bad when it came");
+    if (!picture)
+        return fail(error, BAD_SAMPLE, "has no picture");
+    slot->form = FORM_ENCODED;
+    slot->at = picture->at;
+    slot->path = picture->at >= 0 ? sources_file(pictures->sources) : NULL;
+    return 1;
+}
+
+/* Behind the file's name, which the message has already. */
+static void cut_name(struct error *error, const char *name)
+{
+    const size_t length = strlen(name);
+    if (strncmp(error->text, name, length) == 0 && strncmp(error->text + length, ": ", 2) == 0)
+        memmove(error->text, error->text + length + 2, strlen(error->text) + 1 - (length + 2));
+}
+
+static int next_picture(void *state, struct slot *slot, struct error *error)
+{
+    struct pictures *pictures = state;
+    int status;
+    do
+        status = sources_next(pictures->sources, &slot->sample, error);
+    while (status == 1 && strcmp(slot->sample.key, STREAM_KEY) == 0);
+    if (status != 1 && status != BAD_SAMPLE)
+        return status;
+    const char *path = sources_path(pictures->sources);
+    slot->name = strdup(path ? path : slot->sample.key);
+    if (!slot->name)
+        return fail_memory(error, 1);
+    if (status == BAD_SAMPLE) {
+        cut_name(error, slot->name);
+        pictures->next++;
+        return status;
+    }
+    return take_sample(pictures, slot, error);
+}
+
+static const char *wished_name(const void *model, size_t i)
+{
+    const struct dataset_wishes *wishes = model;
+    return wishes->class_names ? wishes->class_names[i] : NULL;
+}
+
+/* The place of each name among the wished classes, or as they stand where none are wished for
+ * by name. */
+static int number_names(
+    struct pictures *pictures, const struct names *names, struct error *error)
+{
+    const struct dataset_wishes *wishes = pictures->wishes;
+    pictures->numbers = calloc(names->count + 1, sizeof *pictures->numbers);
+    if (!pictures->numbers)
+        return fail_memory(error, names->count * sizeof *pictures->numbers);
+    const char *stranger = NULL;
+    size_t known = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t at = 0;
+        while (at < wishes->classes
+               && (!wished_name(wishes, at)
+                   || strcmp(wished_name(wishes, at), names->items[i]) != 0))
+            at++;
+        known += at < wishes->classes;
+        if (at == wishes->classes && !stranger)
+            stranger = names->items[i];
+        pictures->numbers[i] = (int64_t)at;
+    }
+    if (!stranger)
+        return 0;
+    if (wishes->classes && wishes->class_names)
+        return fail(error, BAD_USAGE,
+            "%.300s: class %.200s is not one of the %zu of the model (%zu of %zu are)",
+            pictures->plan->files.items[0], stranger, wishes->classes, known, names->count);
+    if (wishes->classes && wishes->classes != names->count)
+        return fail(error, BAD_USAGE, "%.300s: has %zu classes, not %zu",
+            pictures->plan->files.items[0], names->count, wishes->classes);
+    for (size_t i = 0; i < names->count; i++)
+        pictures->numbers[i] = (int64_t)i;
+    return 0;
+}
+
+static int copy_names(const struct labels *labels, struct names *classes, struct error *error)
+{
+    const char *const *names;
+    const size_t count = labels_names(labels, &names);
+    int status = 0;
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = names_add(classes, names[i], strlen(names[i]), error);
+    return status;
+}
+
+static int open_labels(struct pictures *pictures, const struct walk_wishes *walk,
+    struct names *classes, struct error *error)
+{
+    const struct dataset_wishes *wishes = pictures->wishes;
+    const struct plan *plan = pictures->plan;
+    int status = 0;
+    if (plan->kind == SET_PETS) {
+        for (size_t i = 0; i < plan->classes.count && status == 0; i++)
+            status = names_add(
+                classes, plan->classes.items[i], strlen(plan->classes.items[i]), error);
+        return status < 0 ? status : number_names(pictures, classes, error);
+    }
+    if (wishes->labels) {
+        status = labels_read(&pictures->labels, wishes->labels, error);
+        if (status == 0)
+            status =
+                labels_number(pictures->labels, wished_name, wishes, wishes->classes, error);
+        return status == 1 ? copy_names(pictures->labels, classes, error) : status;
+    }
+    if (plan->kind == SET_SHARDS)
+        return 0;
+    status = labels_walk(&pictures->labels, walk, error);
+    if (status == 0)
+        status = copy_names(pictures->labels, classes, error);
+    return status < 0 ? status : number_names(pictures, classes, error);
+}
+
+int pictures_open(struct source *source, const struct plan *plan,
+    const struct dataset_wishes *wishes, struct names *classes, struct error *error)
+{
+    struct pictures *pictures = calloc(1, sizeof *pictures);
+    const struct sources_wishes from = {
+        .walk = { .operands = (const char *const *)plan->files.items,
+            .count = plan->files.count,
+            .delimiter = '\n' },
+        .prefix_shard = plan->files.count > 1,
+    };
+    const json_t *programs;
+    if (!pictures)
+        return fail_memory(error, sizeof *pictures);
+    pictures->plan = plan;
+    pictures->wishes = wishes;
+    *source = (struct source){ pictures, next_picture, close_pictures };
+    int status = open_labels(pictures, &from.walk, classes, error);
+    if (status == 0)
+        status = sources_open(&pictures->sources, &from, error);
+    return status < 0 ? status : sources_programs(pictures->sources, &programs, error);
+}

@@ -1,0 +1,307 @@
+/* What the paths of a data set hold, by what lies there. */
+#include "common/dataset_parts.h"
+#include "common/intake.h"
+#include "common/walk.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TABLE_LIMIT = 1 << 26 };
+
+enum part { PART_NONE, PART_TRAIN, PART_TEST, PART_VAL };
+
+static const char *const part_names[] = { "", "train", "test", "val" };
+
+/* Words in file names that say which part it is. */
+static const struct {
+    const char *word;
+    enum part part;
+} words[] = {
+    { "train", PART_TRAIN },
+    { "trainval", PART_TRAIN },
+    { "training", PART_TRAIN },
+    { "data_batch", PART_TRAIN },
+    { "test", PART_TEST },
+    { "t10k", PART_TEST },
+    { "val", PART_VAL },
+    { "valid", PART_VAL },
+    { "validation", PART_VAL },
+};
+
+/* The part that a name says: whole: it is nothing but the word. */
+static enum part part_of(const char *name, bool whole)
+{
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const size_t length = strlen(words[i].word);
+        if (whole && strcmp(name, words[i].word) == 0)
+            return words[i].part;
+        for (const char *at = name; !whole && (at = strstr(at, words[i].word)); at++)
+            if ((at == name || !isalnum((unsigned char)at[-1]))
+                && !isalnum((unsigned char)at[length]))
+                return words[i].part;
+    }
+    return PART_NONE;
+}
+
+/* What a directory holds of one kind. */
+struct finds {
+    const char *directory;
+    enum part wished;
+    struct names names;
+    enum part parts[4]; /* the parts that there are, each at its place */
+};
+
+static bool ends_in(const char *name, const char *ending)
+{
+    const size_t length = strlen(name), tail = strlen(ending);
+    return length > tail && strcmp(name + length - tail, ending) == 0;
+}
+
+static int add_joined(
+    struct names *names, const char *directory, const char *name, struct error *error)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return fail_memory(error, strlen(directory));
+    const int status = names_add(names, path, strlen(path), error);
+    free(path);
+    return status;
+}
+
+static int find_name(struct finds *finds, const char *name, enum part part, struct error *error)
+{
+    finds->parts[part] = part;
+    if (finds->wished != PART_NONE && part != finds->wished)
+        return 0;
+    return add_joined(&finds->names, finds->directory, name, error);
+}
+
+/* Refuses several parts where none was wished for, and a part that isn't there. */
+static int check_parts(const struct finds *finds, struct error *error)
+{
+    enum part first = PART_NONE;
+    for (enum part part = PART_TRAIN; part <= PART_VAL; part++) {
+        const bool there = finds->parts[part] != PART_NONE;
+        if (there && first != PART_NONE && finds->wished == PART_NONE)
+            return fail(error, BAD_USAGE, "%.500s holds %s and %s: say %.200s:%s or %.200s:%s",
+                finds->directory, part_names[first], part_names[part], finds->directory,
+                part_names[first], finds->directory, part_names[part]);
+        if (there && first == PART_NONE)
+            first = part;
+    }
+    if (finds->names.count == 0)
+        return fail(error, BAD_USAGE, "%.500s has no part %s", finds->directory,
+            part_names[finds->wished]);
+    return 0;
+}
+
+enum file_kind { FILE_OTHER, FILE_TAR, FILE_CIFAR, FILE_IDX, FILE_DIRECTORY };
+
+static enum file_kind kind_of(const char *directory, const struct dirent *entry)
+{
+    const char *name = entry->d_name;
+    char *path;
+    struct stat about;
+    if (name[0] == '.')
+        return FILE_OTHER;
+    if (ends_in(name, ".tar"))
+        return FILE_TAR;
+    if (strstr(name, "images-idx3-ubyte") || strstr(name, "images.idx3-ubyte"))
+        return FILE_IDX;
+    if (ends_in(name, ".bin") && part_of(name, false) != PART_NONE)
+        return FILE_CIFAR;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return FILE_OTHER;
+    const bool is_directory = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+    free(path);
+    return is_directory ? FILE_DIRECTORY : FILE_OTHER;
+}
+
+struct listing {
+    struct dirent **entries;
+    enum file_kind *kinds;
+    size_t count;
+    bool has[FILE_DIRECTORY + 1];
+};
+
+static void free_listing(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->entries[i]);
+    free(listing->entries);
+    free(listing->kinds);
+}
+
+static int by_bytes(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+static int list(const char *directory, struct listing *listing, struct error *error)
+{
+    const int count = scandir(directory, &listing->entries, NULL, by_bytes);
+    if (count < 0)
+        return fail_errno(error, "%.800s", directory);
+    listing->count = (size_t)count;
+    listing->kinds = calloc(listing->count + 1, sizeof *listing->kinds);
+    if (!listing->kinds)
+        return fail_memory(error, listing->count);
+    for (size_t i = 0; i < listing->count; i++) {
+        listing->kinds[i] = kind_of(directory, listing->entries[i]);
+        listing->has[listing->kinds[i]] = true;
+    }
+    return 0;
+}
+
+static int set_kind(
+    struct plan *plan, enum dataset_kind kind, const char *path, struct error *error)
+{
+    if (plan->files.count > 0 && plan->kind != kind)
+        return fail(error, BAD_USAGE,
+            "%.400s is another kind of data set than %.400s: take them one at a time", path,
+            plan->files.items[0]);
+    plan->kind = kind;
+    return 0;
+}
+
+/* The names in CIFAR's batches.meta.txt or fine_label_names.txt, one a line. */
+static int read_names(const char *directory, struct names *names, struct error *error)
+{
+    static const char *const files[] = { "batches.meta.txt", "fine_label_names.txt" };
+    for (size_t i = 0; i < 2 && names->count == 0; i++) {
+        char *path, *text = NULL;
+        unsigned char *bytes = NULL;
+        size_t size;
+        if (asprintf(&path, "%s/%s", directory, files[i]) < 0)
+            return fail_memory(error, strlen(directory));
+        const bool there = access(path, F_OK) == 0;
+        int status = there ? file_read(path, TABLE_LIMIT, &bytes, &size, error) : 0;
+        free(path);
+        if (status == 0 && there && !(text = strndup((char *)bytes, size)))
+            status = fail_memory(error, size);
+        char *rest = text;
+        for (char *line; status == 0 && (line = strsep(&rest, "\r\n"));)
+            if (*line)
+                status = names_add(names, line, strlen(line), error);
+        free(bytes);
+        free(text);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int move_names(struct names *from, struct names *to, struct error *error)
+{
+    int status = 0;
+    for (size_t i = 0; i < from->count && status == 0; i++)
+        status = names_add(to, from->items[i], strlen(from->items[i]), error);
+    return status;
+}
+
+static int plan_directory(
+    struct plan *plan, const char *directory, enum part part, struct error *error)
+{
+    static const enum dataset_kind kinds[] = { SET_PICTURES, SET_SHARDS, SET_CIFAR, SET_IDX,
+        SET_PICTURES };
+    struct finds finds = { .directory = directory, .wished = part };
+    struct listing listing = { 0 };
+    int status = list(directory, &listing, error);
+    enum file_kind kind = FILE_DIRECTORY;
+    for (enum file_kind i = FILE_TAR; i < FILE_DIRECTORY; i++)
+        if (listing.has[i])
+            kind = i;
+    if (status == 0)
+        status = set_kind(plan, kinds[kind], directory, error);
+    bool parted = kind != FILE_DIRECTORY;
+    for (size_t i = 0; i < listing.count && status == 0; i++) {
+        const char *name = listing.entries[i]->d_name;
+        const enum part of = part_of(name, kind == FILE_DIRECTORY);
+        if (listing.kinds[i] != kind || (kind == FILE_DIRECTORY && of == PART_NONE))
+            continue;
+        parted = true;
+        status = find_name(&finds, name, of, error);
+    }
+    if (status == 0 && !parted && part == PART_NONE)
+        status = names_add(&finds.names, directory, strlen(directory), error);
+    if (status == 0)
+        status = check_parts(&finds, error);
+    if (status == 0)
+        status = move_names(&finds.names, &plan->files, error);
+    if (status == 0 && kind == FILE_CIFAR && plan->classes.count == 0)
+        status = read_names(directory, &plan->classes, error);
+    names_free(&finds.names);
+    free_listing(&listing);
+    return status;
+}
+
+static int plan_file(struct plan *plan, const char *path, struct error *error)
+{
+    enum intake_kind kind;
+    struct intake *intake = malloc(sizeof *intake);
+    if (!intake)
+        return fail_memory(error, sizeof *intake);
+    int status = intake_open(intake, path, false, error);
+    if (status == 0) {
+        status = intake_look(intake, &kind, error);
+        intake_close(intake);
+    }
+    free(intake);
+    if (status < 0)
+        return status;
+    if (kind == INTAKE_SHARD)
+        status = set_kind(plan, SET_SHARDS, path, error);
+    else if (kind < INTAKE_EMPTY)
+        status = set_kind(plan, SET_PICTURES, path, error);
+    else if (ends_in(path, ".bin"))
+        status = set_kind(plan, SET_CIFAR, path, error);
+    else
+        status = fail(error, BAD_USAGE,
+            "%.800s: not a data set: takes shards, CIFAR's .bin, or a directory", path);
+    return status < 0 ? status : names_add(&plan->files, path, strlen(path), error);
+}
+
+static int plan_path(struct plan *plan, const char *path, struct error *error)
+{
+    struct stat about;
+    if (strcmp(path, "-") == 0) {
+        const int status = set_kind(plan, SET_SHARDS, "standard input", error);
+        return status < 0 ? status : names_add(&plan->files, path, 1, error);
+    }
+    if (stat(path, &about) == 0)
+        return S_ISDIR(about.st_mode) ? plan_directory(plan, path, PART_NONE, error)
+                                      : plan_file(plan, path, error);
+    const char *colon = strrchr(path, ':');
+    enum part part = PART_NONE;
+    for (enum part i = PART_TRAIN; colon && i <= PART_VAL; i++)
+        if (strcmp(colon + 1, part_names[i]) == 0)
+            part = i;
+    if (part == PART_NONE)
+        return fail_errno(error, "%.800s", path);
+    char *directory = strndup(path, (size_t)(colon - path));
+    if (!directory)
+        return fail_memory(error, strlen(path));
+    const int status = plan_directory(plan, directory, part, error);
+    free(directory);
+    return status;
+}
+
+int plan_make(struct plan *plan, const char *const *paths, size_t count, struct error *error)
+{
+    int status = count ? 0 : fail(error, BAD_USAGE, "no data set is named");
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = plan_path(plan, paths[i], error);
+    return status;
+}
+
+void plan_free(struct plan *plan)
+{
+    names_free(&plan->files);
+    names_free(&plan->classes);
+    names_free(&plan->labels);
+}
