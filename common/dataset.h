@@ -19,8 +19,8 @@
 #ifndef SACCADE_DATASET_H
 #define SACCADE_DATASET_H
 
+#include "common/resample.h"
 #include "common/threads.h"
-#include "formats/picture.h"
 
 #include <stdbool.h>
 
@@ -30,7 +30,10 @@ struct dataset_wishes {
     struct threads *threads; /* for decoding */
     size_t memory;           /* bytes for what is kept */
     const char *max_bad;     /* N or N%, as stages take it; NULL: any number, but not all */
-    uint32_t side;           /* what larger shorter sides are reduced to, bicubic; 0: nothing */
+    /* What larger shorter sides are reduced to, as by a view that crops: with its resize side
+     * and filter, that view is the same to the bit. 0: pictures stay as they are. */
+    uint32_t side;
+    enum resample_filter filter;
     uint64_t max_pixels;
     /* The classes to number by, of a model or of the training set; 0: the set's own. Names may
      * be NULL, each or all of them. */
@@ -54,6 +57,9 @@ void dataset_close(struct dataset *dataset);
 
 size_t dataset_count(const struct dataset *dataset);
 size_t dataset_bad(const struct dataset *dataset);
+/* Files in directories that were passed over, as no picture by their names; *first: the first
+ * of them, borrowed. */
+size_t dataset_skipped(const struct dataset *dataset, const char **first);
 size_t dataset_classes(const struct dataset *dataset);
 /* Never NULL: a class without a name is called by its number. */
 const char *dataset_class_name(const struct dataset *dataset, size_t class_index);

@@ -5,6 +5,7 @@
 #define SACCADE_DATASET_PARTS_H
 
 #include "common/dataset.h"
+#include "common/walk.h"
 #include "formats/sample.h"
 
 enum dataset_kind { SET_PICTURES, SET_SHARDS, SET_PETS, SET_CIFAR, SET_IDX };
@@ -17,7 +18,7 @@ enum form {
     FORM_GREY    /* [height, width] */
 };
 
-enum { DATASET_MAX_CLASSES = 1 << 20, CIFAR_SIDE = 32 };
+enum { DATASET_MAX_CLASSES = 1 << 20 };
 
 struct item {
     uint32_t width, height; /* once it is decoded and reduced */
@@ -35,19 +36,40 @@ struct names {
     size_t count, room;
 };
 int names_add(struct names *names, const char *name, size_t length, struct error *error);
+int names_copy(const struct names *from, struct names *to, struct error *error);
+/* Its place, or names->count. */
+size_t names_find(const struct names *names, const char *name);
 void names_free(struct names *names);
 
-/* What is to be read: the files, and the classes where they have names before that. */
+struct dataset {
+    struct item *items;
+    size_t count, room, bad, unkept;
+    struct names classes; /* may be fewer than class_count, with "" for no name */
+    size_t class_count;
+    struct names paths; /* that unkept pictures are read from */
+    size_t bytes, memory;
+    uint32_t side;
+    enum resample_filter filter;
+    uint64_t max_pixels;
+    struct walk_skipped skipped;
+};
+
+/* What is to be read. */
 struct plan {
     enum dataset_kind kind;
     struct names files;
-    struct names classes;
-    struct names labels; /* IDX: of each file; Pets: the class of each */
+    struct names classes; /* CIFAR, IDX, shards: by number, where a file names them; Pets: the
+                             breeds; directories: every class's, in no order */
+    struct names labels;  /* IDX: the file of labels of each file; Pets: the breed of each */
 };
 
 /* Finds out what all paths hold, which must be of one kind. */
 int plan_make(struct plan *plan, const char *const *paths, size_t count, struct error *error);
 void plan_free(struct plan *plan);
+
+enum part { PART_NONE, PART_TRAIN, PART_TEST, PART_VAL };
+
+int plan_pets(struct plan *plan, const char *directory, enum part part, struct error *error);
 
 /* A picture on its way in. */
 struct slot {
@@ -69,12 +91,27 @@ struct source {
     void *state;
     int (*next)(void *state, struct slot *slot, struct error *error);
     void (*close)(void *state);
+    const struct walk_skipped *(*skipped)(void *state); /* or NULL: nothing ever is */
+    size_t classes; /* that there are at least, where the format says so */
 };
 
-/* Names of classes, where the source has them, go into classes. */
+/* The names of classes, where the source has them, go into classes. */
 int pictures_open(struct source *source, const struct plan *plan,
     const struct dataset_wishes *wishes, struct names *classes, struct error *error);
-int cifar_open(
+int raw_open(
     struct source *source, const struct plan *plan, struct names *classes, struct error *error);
+
+/* Bytes of any form to a picture, which is freed or overwritten. */
+int dataset_expand(enum form form, const uint8_t *bytes, size_t size, uint64_t max_pixels,
+    uint32_t width, uint32_t height, struct picture *picture, struct error *error);
+
+/* The shorter side to side where it is longer, the longer one truncated as in torchvision's
+ * Resize. */
+int dataset_reduce(
+    struct picture *picture, uint32_t side, enum resample_filter filter, struct error *error);
+
+/* Takes all that comes; errors as dataset_open. */
+int dataset_take(struct dataset *dataset, struct source *source,
+    const struct dataset_wishes *wishes, struct error *error);
 
 #endif

@@ -26,13 +26,25 @@ static void close_pictures(void *state)
     free(pictures);
 }
 
-/* Pets: the breed of file i, by its place among the classes. */
-static int64_t breed_of(const struct plan *plan, size_t i)
+/* Whether the directory that a picture is labelled by lies right below one that was named. */
+static bool lies_in_class(const struct pictures *pictures)
 {
-    for (size_t breed = 0; breed < plan->classes.count; breed++)
-        if (strcmp(plan->classes.items[breed], plan->labels.items[i]) == 0)
-            return (int64_t)breed;
-    return -1;
+    const struct plan *plan = pictures->plan;
+    const char *path = sources_path(pictures->sources);
+    if (plan->kind != SET_PICTURES || pictures->wishes->labels)
+        return true;
+    for (size_t i = 0; path && i < plan->files.count; i++) {
+        size_t length = strlen(plan->files.items[i]);
+        while (length > 1 && plan->files.items[i][length - 1] == '/')
+            length--;
+        if (strncmp(path, plan->files.items[i], length) != 0)
+            continue;
+        const char *class = path + length + (path[length] == '/');
+        const char *slash = strchr(class, '/');
+        if (slash && !strchr(slash + 1, '/'))
+            return true;
+    }
+    return false;
 }
 
 /* 1: slot has its label; else BAD_SAMPLE. */
@@ -42,7 +54,8 @@ static int find_label(struct pictures *pictures, struct slot *slot, struct error
     const struct member *picture = sample_picture(sample);
     int found;
     if (pictures->plan->kind == SET_PETS) {
-        slot->label = breed_of(pictures->plan, pictures->next++);
+        slot->label = (int64_t)names_find(
+            &pictures->plan->classes, pictures->plan->labels.items[pictures->next++]);
         found = 1;
     } else if (pictures->labels) {
         found = labels_find(pictures->labels, sources_path(pictures->sources), sample->key,
@@ -50,6 +63,10 @@ static int find_label(struct pictures *pictures, struct slot *slot, struct error
     } else {
         found = label_read(sample, &slot->label, error);
     }
+    if (found > 0 && !lies_in_class(pictures))
+        return fail(error, BAD_USAGE,
+            "%.600s: takes DIRECTORY/CLASS/PICTURE, or a table of labels",
+            sources_path(pictures->sources));
     if (found == -1 && pictures->labels)
         return fail_memory(error, strlen(sample->key));
     if (found == 0)
@@ -83,6 +100,12 @@ static void cut_name(struct error *error, const char *name)
     const size_t length = strlen(name);
     if (strncmp(error->text, name, length) == 0 && strncmp(error->text + length, ": ", 2) == 0)
         memmove(error->text, error->text + length + 2, strlen(error->text) + 1 - (length + 2));
+}
+
+static const struct walk_skipped *skipped_files(void *state)
+{
+    const struct pictures *pictures = state;
+    return sources_skipped_files(pictures->sources);
 }
 
 static int next_picture(void *state, struct slot *slot, struct error *error)
@@ -165,9 +188,7 @@ static int open_labels(struct pictures *pictures, const struct walk_wishes *walk
     const struct plan *plan = pictures->plan;
     int status = 0;
     if (plan->kind == SET_PETS) {
-        for (size_t i = 0; i < plan->classes.count && status == 0; i++)
-            status = names_add(
-                classes, plan->classes.items[i], strlen(plan->classes.items[i]), error);
+        status = names_copy(&plan->classes, classes, error);
         return status < 0 ? status : number_names(pictures, classes, error);
     }
     if (wishes->labels) {
@@ -178,10 +199,14 @@ static int open_labels(struct pictures *pictures, const struct walk_wishes *walk
         return status == 1 ? copy_names(pictures->labels, classes, error) : status;
     }
     if (plan->kind == SET_SHARDS)
-        return 0;
+        return names_copy(&plan->classes, classes, error);
     status = labels_walk(&pictures->labels, walk, error);
     if (status == 0)
         status = copy_names(pictures->labels, classes, error);
+    for (size_t i = 0; i < plan->classes.count && wishes->every_class && status == 0; i++)
+        if (names_find(classes, plan->classes.items[i]) == classes->count)
+            status = fail(error, BAD_INPUT, "%.400s: class %.200s has no pictures",
+                plan->files.items[0], plan->classes.items[i]);
     return status < 0 ? status : number_names(pictures, classes, error);
 }
 
@@ -200,7 +225,10 @@ int pictures_open(struct source *source, const struct plan *plan,
         return fail_memory(error, sizeof *pictures);
     pictures->plan = plan;
     pictures->wishes = wishes;
-    *source = (struct source){ pictures, next_picture, close_pictures };
+    *source = (struct source){ .state = pictures,
+        .next = next_picture,
+        .close = close_pictures,
+        .skipped = skipped_files };
     int status = open_labels(pictures, &from.walk, classes, error);
     if (status == 0)
         status = sources_open(&pictures->sources, &from, error);

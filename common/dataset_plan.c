@@ -13,8 +13,6 @@
 
 enum { TABLE_LIMIT = 1 << 26 };
 
-enum part { PART_NONE, PART_TRAIN, PART_TEST, PART_VAL };
-
 static const char *const part_names[] = { "", "train", "test", "val" };
 
 /* Words in file names that say which part it is. */
@@ -102,6 +100,13 @@ static int check_parts(const struct finds *finds, struct error *error)
 
 enum file_kind { FILE_OTHER, FILE_TAR, FILE_CIFAR, FILE_IDX, FILE_DIRECTORY };
 
+/* Where a name says that it is IDX's pictures, or NULL. */
+static const char *images_word(const char *name)
+{
+    const char *word = strstr(name, "images-idx3-ubyte");
+    return word ? word : strstr(name, "images.idx3-ubyte");
+}
+
 static enum file_kind kind_of(const char *directory, const struct dirent *entry)
 {
     const char *name = entry->d_name;
@@ -111,7 +116,7 @@ static enum file_kind kind_of(const char *directory, const struct dirent *entry)
         return FILE_OTHER;
     if (ends_in(name, ".tar"))
         return FILE_TAR;
-    if (strstr(name, "images-idx3-ubyte") || strstr(name, "images.idx3-ubyte"))
+    if (images_word(name))
         return FILE_IDX;
     if (ends_in(name, ".bin") && part_of(name, false) != PART_NONE)
         return FILE_CIFAR;
@@ -142,6 +147,13 @@ static int by_bytes(const struct dirent **left, const struct dirent **right)
     return strcmp((*left)->d_name, (*right)->d_name);
 }
 
+/* Whether one name is the other with .gz behind it, which in bytewise order comes next. */
+static bool is_packed_form(const char *name, const char *other)
+{
+    const size_t length = strlen(other);
+    return strncmp(name, other, length) == 0 && strcmp(name + length, ".gz") == 0;
+}
+
 static int list(const char *directory, struct listing *listing, struct error *error)
 {
     const int count = scandir(directory, &listing->entries, NULL, by_bytes);
@@ -154,8 +166,21 @@ static int list(const char *directory, struct listing *listing, struct error *er
     for (size_t i = 0; i < listing->count; i++) {
         listing->kinds[i] = kind_of(directory, listing->entries[i]);
         listing->has[listing->kinds[i]] = true;
+        /* Packed and unpacked is one, the one that can be read anywhere. */
+        if (i > 0 && listing->kinds[i] == FILE_IDX
+            && is_packed_form(listing->entries[i]->d_name, listing->entries[i - 1]->d_name))
+            listing->kinds[i] = FILE_OTHER;
     }
     return 0;
+}
+
+static bool lists(const struct listing *listing, const char *directory)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->kinds[i] == FILE_DIRECTORY
+            && strcmp(listing->entries[i]->d_name, directory) == 0)
+            return true;
+    return false;
 }
 
 static int set_kind(
@@ -169,11 +194,12 @@ static int set_kind(
     return 0;
 }
 
-/* The names in CIFAR's batches.meta.txt or fine_label_names.txt, one a line. */
+/* The names in classes.txt, or CIFAR's batches.meta.txt or fine_label_names.txt, one a line. */
 static int read_names(const char *directory, struct names *names, struct error *error)
 {
-    static const char *const files[] = { "batches.meta.txt", "fine_label_names.txt" };
-    for (size_t i = 0; i < 2 && names->count == 0; i++) {
+    static const char *const files[] = { "classes.txt", "batches.meta.txt",
+        "fine_label_names.txt" };
+    for (size_t i = 0; i < 3 && names->count == 0; i++) {
         char *path, *text = NULL;
         unsigned char *bytes = NULL;
         size_t size;
@@ -196,11 +222,79 @@ static int read_names(const char *directory, struct names *names, struct error *
     return 0;
 }
 
-static int move_names(struct names *from, struct names *to, struct error *error)
+/* IDX: the file of labels that goes with one of pictures. */
+static int add_labels(struct plan *plan, const char *images, struct error *error)
 {
+    char *path = strdup(images);
+    if (!path)
+        return fail_memory(error, strlen(images));
+    char *word = path + (images_word(path_base(images)) - images);
+    memcpy(word, "labels", 6);
+    word[10] = '1'; /* of idx3 */
+    const int status =
+        access(path, F_OK) == 0
+            ? names_add(&plan->labels, path, strlen(path), error)
+            : fail(error, BAD_USAGE, "%.400s: its labels, %.400s, are not there", images, path);
+    free(path);
+    return status;
+}
+
+/* The directories right below this one: classes, with pictures or without. */
+static int add_classes(struct plan *plan, const char *directory, struct error *error)
+{
+    struct listing listing = { 0 };
+    int status = list(directory, &listing, error);
+    for (size_t i = 0; i < listing.count && status == 0; i++) {
+        const char *name = listing.entries[i]->d_name;
+        if (listing.kinds[i] == FILE_DIRECTORY)
+            status = names_add(&plan->classes, name, strlen(name), error);
+    }
+    free_listing(&listing);
+    return status;
+}
+
+/* What the directory holds most of all: pairs of IDX, CIFAR, tars or directories. */
+static enum file_kind chief_kind(const struct listing *listing)
+{
+    enum file_kind kind = FILE_DIRECTORY;
+    for (enum file_kind i = FILE_TAR; i < FILE_DIRECTORY; i++)
+        if (listing->has[i])
+            kind = i;
+    return kind;
+}
+
+/* The files of that kind and part; of directories those that are parts, or else the whole. */
+static int find_files(struct finds *finds, const struct listing *listing, enum file_kind kind,
+    struct error *error)
+{
+    const bool whole = kind == FILE_DIRECTORY;
+    bool parted = !whole;
     int status = 0;
-    for (size_t i = 0; i < from->count && status == 0; i++)
-        status = names_add(to, from->items[i], strlen(from->items[i]), error);
+    for (size_t i = 0; i < listing->count && status == 0; i++) {
+        const char *name = listing->entries[i]->d_name;
+        const enum part part = part_of(name, whole);
+        if (listing->kinds[i] != kind || (whole && part == PART_NONE))
+            continue;
+        parted = true;
+        status = find_name(finds, name, part, error);
+    }
+    if (status == 0 && !parted && finds->wished == PART_NONE)
+        status = names_add(&finds->names, finds->directory, strlen(finds->directory), error);
+    return status < 0 ? status : check_parts(finds, error);
+}
+
+static int add_finds(
+    struct plan *plan, const struct finds *finds, enum file_kind kind, struct error *error)
+{
+    int status = names_copy(&finds->names, &plan->files, error);
+    for (size_t i = 0; i < finds->names.count && status == 0; i++) {
+        if (kind == FILE_IDX)
+            status = add_labels(plan, finds->names.items[i], error);
+        else if (kind == FILE_DIRECTORY)
+            status = add_classes(plan, finds->names.items[i], error);
+    }
+    if (status == 0 && kind != FILE_DIRECTORY && plan->classes.count == 0)
+        status = read_names(finds->directory, &plan->classes, error);
     return status;
 }
 
@@ -212,29 +306,18 @@ static int plan_directory(
     struct finds finds = { .directory = directory, .wished = part };
     struct listing listing = { 0 };
     int status = list(directory, &listing, error);
-    enum file_kind kind = FILE_DIRECTORY;
-    for (enum file_kind i = FILE_TAR; i < FILE_DIRECTORY; i++)
-        if (listing.has[i])
-            kind = i;
+    const enum file_kind kind = chief_kind(&listing);
+    const bool pets =
+        kind == FILE_DIRECTORY && lists(&listing, "images") && lists(&listing, "annotations");
     if (status == 0)
-        status = set_kind(plan, kinds[kind], directory, error);
-    bool parted = kind != FILE_DIRECTORY;
-    for (size_t i = 0; i < listing.count && status == 0; i++) {
-        const char *name = listing.entries[i]->d_name;
-        const enum part of = part_of(name, kind == FILE_DIRECTORY);
-        if (listing.kinds[i] != kind || (kind == FILE_DIRECTORY && of == PART_NONE))
-            continue;
-        parted = true;
-        status = find_name(&finds, name, of, error);
+        status = set_kind(plan, pets ? SET_PETS : kinds[kind], directory, error);
+    if (status == 0 && pets) {
+        status = plan_pets(plan, directory, part, error);
+    } else if (status == 0) {
+        status = find_files(&finds, &listing, kind, error);
+        if (status == 0)
+            status = add_finds(plan, &finds, kind, error);
     }
-    if (status == 0 && !parted && part == PART_NONE)
-        status = names_add(&finds.names, directory, strlen(directory), error);
-    if (status == 0)
-        status = check_parts(&finds, error);
-    if (status == 0)
-        status = move_names(&finds.names, &plan->files, error);
-    if (status == 0 && kind == FILE_CIFAR && plan->classes.count == 0)
-        status = read_names(directory, &plan->classes, error);
     names_free(&finds.names);
     free_listing(&listing);
     return status;
@@ -254,7 +337,9 @@ static int plan_file(struct plan *plan, const char *path, struct error *error)
     free(intake);
     if (status < 0)
         return status;
-    if (kind == INTAKE_SHARD)
+    if (images_word(path_base(path)))
+        status = set_kind(plan, SET_IDX, path, error);
+    else if (kind == INTAKE_SHARD)
         status = set_kind(plan, SET_SHARDS, path, error);
     else if (kind < INTAKE_EMPTY)
         status = set_kind(plan, SET_PICTURES, path, error);
@@ -262,7 +347,11 @@ static int plan_file(struct plan *plan, const char *path, struct error *error)
         status = set_kind(plan, SET_CIFAR, path, error);
     else
         status = fail(error, BAD_USAGE,
-            "%.800s: not a data set: takes shards, CIFAR's .bin, or a directory", path);
+            "%.800s: not a data set: takes shards, CIFAR's .bin, IDX's pictures, or a "
+            "directory",
+            path);
+    if (status == 0 && plan->kind == SET_IDX)
+        status = add_labels(plan, path, error);
     return status < 0 ? status : names_add(&plan->files, path, strlen(path), error);
 }
 

@@ -1,145 +1,149 @@
-/* CIFAR's binary version: records of one label (CIFAR-10) or two (CIFAR-100: coarse, fine) and
- * [3, 32, 32] bytes. */
+/* CIFAR's records and IDX's pairs of files, one picture after the other. */
 #include "common/dataset_parts.h"
-#include "formats/io.h"
+#include "formats/cifar.h"
+#include "formats/idx.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { CIFAR_PIXELS = 3 * CIFAR_SIDE * CIFAR_SIDE };
-
-struct cifar {
+struct raw {
     const struct plan *plan;
     size_t next; /* file */
-    size_t labels, classes;
-    uint64_t record; /* of this file */
-    struct input input;
+    uint64_t record;
+    unsigned classes; /* CIFAR; 0 before the first file */
+    struct cifar *cifar;
+    struct idx *images, *labels;
 };
 
-static void close_file(struct cifar *cifar)
+static void close_files(struct raw *raw)
 {
-    if (cifar->input.fd >= 0)
-        close(cifar->input.fd);
-    cifar->input.fd = -1;
+    cifar_close(raw->cifar);
+    idx_close(raw->images);
+    idx_close(raw->labels);
+    raw->cifar = NULL;
+    raw->images = raw->labels = NULL;
 }
 
-static void close_cifar(void *state)
+static void close_raw(void *state)
 {
-    close_file(state);
+    close_files(state);
     free(state);
 }
 
-static int open_file(struct cifar *cifar, struct error *error)
+static int open_cifar(struct raw *raw, size_t file, struct error *error)
 {
-    const char *path = cifar->plan->files.items[cifar->next++];
-    struct stat about;
-    cifar->input.fd = open(path, O_RDONLY | O_CLOEXEC);
-    cifar->input.name = path;
-    cifar->input.at = cifar->input.end = 0;
-    cifar->record = 0;
-    if (cifar->input.fd < 0 || fstat(cifar->input.fd, &about) < 0)
-        return fail_errno(error, "%.800s", path);
-    const size_t size = cifar->labels + CIFAR_PIXELS;
-    if (about.st_size % (off_t)size != 0)
-        return fail(error, BAD_INPUT, "%.800s: truncated: %lld bytes are not records of %zu",
-            path, (long long)about.st_size, size);
+    char **paths = raw->plan->files.items;
+    const int status = cifar_open(&raw->cifar, paths[file], error);
+    if (status < 0)
+        return status;
+    const unsigned classes = cifar_classes(raw->cifar);
+    if (raw->classes != 0 && raw->classes != classes)
+        return fail(error, BAD_USAGE, "%.400s is CIFAR-%u, %.400s is CIFAR-%u", paths[0],
+            raw->classes, paths[file], classes);
+    raw->classes = classes;
     return 0;
 }
 
-static int next_record(void *state, struct slot *slot, struct error *error)
+static int open_idx(struct raw *raw, size_t file, struct error *error)
 {
-    struct cifar *cifar = state;
-    unsigned char labels[2];
-    struct member *member;
-    size_t got = 0;
-    int status = 0;
-    while (got == 0) {
-        if (cifar->input.fd < 0 && cifar->next == cifar->plan->files.count)
-            return 0;
-        if (cifar->input.fd < 0)
-            status = open_file(cifar, error);
-        if (status == 0)
-            status = input_read(&cifar->input, labels, cifar->labels, &got, error);
-        if (status < 0)
-            return status;
-        if (got == 0)
-            close_file(cifar);
-    }
-    const char *path = cifar->input.name;
-    const int64_t at = input_tell(&cifar->input);
-    status = sample_begin(&slot->sample, "record", error);
+    const struct plan *plan = raw->plan;
+    int status = idx_open(&raw->images, plan->files.items[file], 3, error);
     if (status == 0)
-        status = sample_add(&slot->sample, "bin", CIFAR_PIXELS, &member, error);
-    if (status == 0)
-        status = input_read(&cifar->input, member->bytes, CIFAR_PIXELS, &got, error);
-    if (status == 0 && got < CIFAR_PIXELS)
-        status = fail(error, BAD_INPUT, "%.800s: truncated", path);
-    if (status == 0
-        && asprintf(&slot->name, "%s: record %llu", path, (unsigned long long)cifar->record++)
-               < 0)
-        status = fail_memory(error, strlen(path));
+        status = idx_open(&raw->labels, plan->labels.items[file], 1, error);
     if (status < 0)
         return status;
-    slot->label = labels[cifar->labels - 1];
-    if ((uint64_t)slot->label >= cifar->classes)
-        return fail(error, BAD_INPUT, "%.800s: corrupt: label %lld of CIFAR-%zu", slot->name,
-            (long long)slot->label, cifar->classes);
+    const uint32_t images = *idx_sizes(raw->images), labels = *idx_sizes(raw->labels);
+    if (images != labels)
+        return fail(error, BAD_INPUT, "%.400s: %u pictures, but %u labels in %.400s",
+            plan->files.items[file], images, labels, plan->labels.items[file]);
+    return 0;
+}
+
+/* The slot's picture's bytes, to be set. */
+static int make_room(struct slot *slot, const char *path, uint64_t record, size_t size,
+    uint8_t **bytes, struct error *error)
+{
+    struct member *member;
+    int status = sample_begin(&slot->sample, "record", error);
+    if (status == 0)
+        status = sample_add(&slot->sample, "bin", size, &member, error);
+    if (status < 0)
+        return status;
+    *bytes = member->bytes;
+    if (asprintf(&slot->name, "%s: record %llu", path, (unsigned long long)record) >= 0)
+        return 0;
+    slot->name = NULL;
+    return fail_memory(error, strlen(path));
+}
+
+static int next_cifar(struct raw *raw, struct slot *slot, const char *path, struct error *error)
+{
+    uint8_t *bytes;
+    unsigned label;
+    int status = make_room(slot, path, raw->record, CIFAR_PIXELS, &bytes, error);
+    if (status == 0)
+        status = cifar_next(raw->cifar, &label, bytes, &slot->at, error);
+    if (status <= 0)
+        return status;
     slot->form = FORM_PLANAR;
     slot->width = slot->height = CIFAR_SIDE;
-    slot->path = at >= 0 ? path : NULL;
-    slot->at = at;
+    slot->label = label;
     return 1;
 }
 
-/* CIFAR-10 where all sizes are of whole records of it and all labels in the file are below 10.
- */
-static int find_version(struct cifar *cifar, struct error *error)
+static int next_idx(struct raw *raw, struct slot *slot, const char *path, struct error *error)
 {
-    const char *path = cifar->plan->files.items[0];
-    struct stat about;
-    unsigned char label = 0;
-    const off_t size = 1 + CIFAR_PIXELS;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &about) < 0) {
-        if (fd >= 0)
-            close(fd);
-        return fail_errno(error, "%.800s", path);
-    }
-    bool ten = about.st_size % size == 0;
-    for (off_t at = 0; ten && at < about.st_size; at += size)
-        ten = pread(fd, &label, 1, at) == 1 && label < 10;
-    close(fd);
-    const bool hundred = about.st_size % (size + 1) == 0;
-    cifar->labels = ten ? 1 : 2;
-    cifar->classes = ten ? 10 : 100;
-    if (about.st_size == 0 || (!ten && !hundred))
-        return fail(error, BAD_INPUT,
-            "%.800s: %lld bytes: neither whole records of CIFAR-10 (3073) nor of CIFAR-100 "
-            "(3074)",
-            path, (long long)about.st_size);
-    return 0;
+    const uint32_t *sizes = idx_sizes(raw->images);
+    uint8_t *bytes, label = 0;
+    int64_t ignored;
+    int status = make_room(slot, path, raw->record, (size_t)sizes[1] * sizes[2], &bytes, error);
+    if (status == 0)
+        status = idx_next(raw->images, bytes, &slot->at, error);
+    if (status < 0)
+        return status;
+    const int labelled = idx_next(raw->labels, &label, &ignored, error);
+    if (status == 0 || labelled < 0)
+        return labelled;
+    slot->form = FORM_GREY;
+    slot->height = sizes[1];
+    slot->width = sizes[2];
+    slot->label = label;
+    return 1;
 }
 
-int cifar_open(
+static int next_raw(void *state, struct slot *slot, struct error *error)
+{
+    struct raw *raw = state;
+    const bool cifar = raw->plan->kind == SET_CIFAR;
+    for (;;) {
+        int status = 0;
+        if (!raw->cifar && !raw->images) {
+            if (raw->next == raw->plan->files.count)
+                return 0;
+            status = (cifar ? open_cifar : open_idx)(raw, raw->next++, error);
+            raw->record = 0;
+        }
+        const char *path = raw->plan->files.items[raw->next - 1];
+        if (status == 0)
+            status = (cifar ? next_cifar : next_idx)(raw, slot, path, error);
+        raw->record++;
+        slot->path = slot->at >= 0 ? path : NULL;
+        if (status != 0)
+            return status;
+        close_files(raw);
+    }
+}
+
+int raw_open(
     struct source *source, const struct plan *plan, struct names *classes, struct error *error)
 {
-    struct cifar *cifar = calloc(1, sizeof *cifar);
-    if (!cifar)
-        return fail_memory(error, sizeof *cifar);
-    cifar->plan = plan;
-    cifar->input.fd = -1;
-    *source = (struct source){ cifar, next_record, close_cifar };
-    int status = find_version(cifar, error);
-    for (size_t i = 0; i < cifar->classes && status == 0; i++) {
-        char number[24];
-        snprintf(number, sizeof number, "%zu", i);
-        const bool named = plan->classes.count == cifar->classes;
-        const char *name = named ? plan->classes.items[i] : number;
-        status = names_add(classes, name, strlen(name), error);
-    }
-    return status;
+    struct raw *raw = calloc(1, sizeof *raw);
+    if (!raw)
+        return fail_memory(error, sizeof *raw);
+    raw->plan = plan;
+    *source = (struct source){ .state = raw, .next = next_raw, .close = close_raw };
+    const int status = plan->kind == SET_CIFAR ? open_cifar(raw, raw->next++, error) : 0;
+    source->classes = raw->classes;
+    return status < 0 ? status : names_copy(&plan->classes, classes, error);
 }

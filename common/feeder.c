@@ -3,17 +3,19 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_QUEUE = 3 };
+enum { TRAYS = 3 }; /* one out with the caller, one ready, one in the making */
 
 /* A batch that is being made, is ready, or is out with the caller. */
 struct tray {
     float *inputs, *targets;
     const float **pointers; /* of inputs, a picture each */
     uint32_t *labels, *pictures;
-    size_t step; /* of what it holds */
-    bool ready;
+    size_t step, count; /* of what it holds */
+    size_t begun, done; /* pictures */
+    size_t fault;       /* the first picture that failed, or count */
     int status;
     struct error error;
+    bool ready;
 };
 
 struct feeder {
@@ -21,11 +23,10 @@ struct feeder {
     size_t classes, steps, floats; /* of one input */
     size_t bytes;
     uint32_t *order; /* of the set's pictures */
-    struct tray *trays;
-    size_t tray_count;
+    struct tray trays[TRAYS];
     pthread_mutex_t lock;
     pthread_cond_t made, taken;
-    size_t next;   /* step that nobody has begun */
+    size_t next;   /* step that is being begun */
     size_t passed; /* steps that the caller is done with */
     size_t given;  /* the step that comes next for the caller */
     bool stop;
@@ -82,54 +83,78 @@ static int make_input(const struct feeder *feeder, uint32_t i, struct buffers *b
     return status < 0 ? fail(error, status, "picture %u of the data: %.900s", i, why.text) : 0;
 }
 
-static int make_batch(const struct feeder *feeder, struct tray *tray, struct buffers *buffers)
+/* Picture i of the tray's batch. */
+static int make_picture(const struct feeder *feeder, struct tray *tray, size_t i,
+    struct buffers *buffers, struct error *error)
 {
     const struct feeder_wishes *wishes = &feeder->wishes;
-    const size_t count = count_of(feeder, tray->step);
-    for (size_t i = 0; i < count; i++) {
-        const uint32_t picture = feeder->order[tray->step * wishes->batch + i];
-        tray->pictures[i] = picture;
-        tray->labels[i] = (uint32_t)dataset_label(wishes->dataset, picture);
-        set_target(feeder, tray->labels[i], tray->targets + i * feeder->classes);
-        const int status = make_input(
-            feeder, picture, buffers, tray->inputs + i * feeder->floats, &tray->error);
-        if (status < 0)
-            return status;
-    }
-    if (wishes->training) {
-        struct random random =
-            random_of(wishes->seed, RANDOM_BATCH, wishes->epoch, (uint32_t)tray->step);
-        augment_batch(&wishes->augment, &random, count, wishes->rule.width, wishes->rule.height,
-            feeder->classes, tray->inputs, tray->targets);
-    }
-    return 0;
+    const uint32_t picture = feeder->order[tray->step * wishes->batch + i];
+    tray->pictures[i] = picture;
+    tray->labels[i] = (uint32_t)dataset_label(wishes->dataset, picture);
+    set_target(feeder, tray->labels[i], tray->targets + i * feeder->classes);
+    return make_input(feeder, picture, buffers, tray->inputs + i * feeder->floats, error);
 }
 
-/* A step whose tray is free, once there is one; NULL at the end. Under the lock. */
-static struct tray *begin_step(struct feeder *feeder)
+static void mix_batch(const struct feeder *feeder, const struct tray *tray)
 {
-    while (!feeder->stop && feeder->next < feeder->steps
-           && feeder->next >= feeder->passed + feeder->tray_count)
+    const struct feeder_wishes *wishes = &feeder->wishes;
+    struct random random =
+        random_of(wishes->seed, RANDOM_BATCH, wishes->epoch, (uint32_t)tray->step);
+    if (wishes->training)
+        augment_batch(&wishes->augment, &random, tray->count, wishes->rule.width,
+            wishes->rule.height, feeder->classes, tray->inputs, tray->targets);
+}
+
+/* The next picture to make: its tray and number in it, once there is one; NULL at the end.
+ * Under the lock. */
+static struct tray *begin_picture(struct feeder *feeder, size_t *i)
+{
+    while (
+        !feeder->stop && feeder->next < feeder->steps && feeder->next >= feeder->passed + TRAYS)
         pthread_cond_wait(&feeder->taken, &feeder->lock);
     if (feeder->stop || feeder->next == feeder->steps)
         return NULL;
-    struct tray *tray = &feeder->trays[feeder->next % feeder->tray_count];
-    tray->step = feeder->next++;
+    struct tray *tray = &feeder->trays[feeder->next % TRAYS];
+    if (tray->begun == 0) {
+        tray->step = feeder->next;
+        tray->count = tray->fault = count_of(feeder, tray->step);
+    }
+    *i = tray->begun++;
+    feeder->next += tray->begun == tray->count;
     return tray;
+}
+
+/* Whoever makes the last picture of a batch mixes it. Under the lock. */
+static void end_picture(
+    struct feeder *feeder, struct tray *tray, size_t i, int status, const struct error *error)
+{
+    if (status < 0 && i < tray->fault) {
+        tray->fault = i;
+        tray->status = status;
+        tray->error = *error;
+    }
+    if (++tray->done < tray->count)
+        return;
+    pthread_mutex_unlock(&feeder->lock);
+    mix_batch(feeder, tray);
+    pthread_mutex_lock(&feeder->lock);
+    tray->ready = true;
+    pthread_cond_signal(&feeder->made);
 }
 
 static void *work(void *argument)
 {
     struct feeder *feeder = argument;
     struct buffers buffers = { 0 };
+    struct error error;
     struct tray *tray;
+    size_t i;
     pthread_mutex_lock(&feeder->lock);
-    while ((tray = begin_step(feeder))) {
+    while ((tray = begin_picture(feeder, &i))) {
         pthread_mutex_unlock(&feeder->lock);
-        tray->status = make_batch(feeder, tray, &buffers);
+        const int status = make_picture(feeder, tray, i, &buffers, &error);
         pthread_mutex_lock(&feeder->lock);
-        tray->ready = true;
-        pthread_cond_signal(&feeder->made);
+        end_picture(feeder, tray, i, status, &error);
     }
     pthread_mutex_unlock(&feeder->lock);
     picture_free(&buffers.picture);
@@ -193,20 +218,6 @@ static int check_wishes(const struct feeder_wishes *wishes, struct error *error)
     return 0;
 }
 
-static int make_trays(struct feeder *feeder, struct error *error)
-{
-    const size_t workers = feeder->wishes.workers;
-    feeder->tray_count = workers + 2 < LEAST_QUEUE ? LEAST_QUEUE : workers + 2;
-    feeder->trays = calloc(feeder->tray_count, sizeof *feeder->trays);
-    feeder->workers = calloc(workers, sizeof *feeder->workers);
-    if (!feeder->trays || !feeder->workers)
-        return fail_memory(error, feeder->tray_count * sizeof *feeder->trays);
-    int status = 0;
-    for (size_t i = 0; i < feeder->tray_count && status == 0; i++)
-        status = make_tray(feeder, &feeder->trays[i], error);
-    return status;
-}
-
 int feeder_start(
     struct feeder **feeder, const struct feeder_wishes *wishes, struct error *error)
 {
@@ -223,9 +234,11 @@ int feeder_start(
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->made, NULL);
     pthread_cond_init(&made->taken, NULL);
-    status = make_order(made, error);
-    if (status == 0)
-        status = make_trays(made, error);
+    made->workers = calloc(wishes->workers, sizeof *made->workers);
+    status = made->workers ? make_order(made, error)
+                           : fail_memory(error, wishes->workers * sizeof *made->workers);
+    for (size_t i = 0; i < TRAYS && status == 0; i++)
+        status = make_tray(made, &made->trays[i], error);
     for (; status == 0 && made->started < wishes->workers; made->started++)
         if (pthread_create(&made->workers[made->started], NULL, work, made))
             return fail(error, BAD_SYSTEM, "can't start thread %zu of %zu", made->started + 1,
@@ -243,7 +256,7 @@ void feeder_stop(struct feeder *feeder)
     pthread_mutex_unlock(&feeder->lock);
     for (size_t i = 0; i < feeder->started; i++)
         pthread_join(feeder->workers[i], NULL);
-    for (size_t i = 0; feeder->trays && i < feeder->tray_count; i++) {
+    for (size_t i = 0; i < TRAYS; i++) {
         struct tray *tray = &feeder->trays[i];
         free(tray->inputs);
         free(tray->targets);
@@ -254,7 +267,6 @@ void feeder_stop(struct feeder *feeder)
     pthread_cond_destroy(&feeder->made);
     pthread_cond_destroy(&feeder->taken);
     pthread_mutex_destroy(&feeder->lock);
-    free(feeder->trays);
     free(feeder->workers);
     free(feeder->order);
     free(feeder);
@@ -264,11 +276,13 @@ int feeder_next(struct feeder *feeder, struct feeder_batch *batch, struct error 
 {
     pthread_mutex_lock(&feeder->lock);
     if (feeder->passed < feeder->given) {
-        feeder->trays[feeder->passed++ % feeder->tray_count].ready = false;
+        struct tray *passed = &feeder->trays[feeder->passed++ % TRAYS];
+        passed->ready = false;
+        passed->begun = passed->done = 0;
         pthread_cond_broadcast(&feeder->taken);
     }
     const bool end = feeder->given == feeder->steps;
-    const struct tray *tray = &feeder->trays[feeder->given % feeder->tray_count];
+    const struct tray *tray = &feeder->trays[feeder->given % TRAYS];
     while (!end && !tray->ready)
         pthread_cond_wait(&feeder->made, &feeder->lock);
     feeder->given += !end;
@@ -279,8 +293,8 @@ int feeder_next(struct feeder *feeder, struct feeder_batch *batch, struct error 
         *error = tray->error;
         return tray->status;
     }
-    *batch = (struct feeder_batch){ tray->step, count_of(feeder, tray->step), tray->pointers,
-        tray->targets, tray->labels, tray->pictures };
+    *batch = (struct feeder_batch){ tray->step, tray->count, tray->pointers, tray->targets,
+        tray->labels, tray->pictures };
     return 1;
 }
 

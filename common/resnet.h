@@ -19,7 +19,7 @@
 struct conv {
     size_t in, out, kernel, stride, pad, groups;
     const float *weight; /* [groups, kernel * kernel * in / groups, out / groups] */
-    const float *bias;   /* [out] */
+    const float *bias;   /* [out]; NULL: none */
 };
 
 enum shortcut {
@@ -58,6 +58,8 @@ struct resnet {
     size_t features;                  /* channels that leave the last block */
     const float *fc_weight, *fc_bias; /* [classes, features], [classes]; NULL: no head */
     void *converted;                  /* folded and converted weights */
+    struct resnet_found *found;       /* the tensors, for training; NULL: a new network */
+    uint64_t seed;                    /* what isn't found is drawn from it */
 };
 
 /*

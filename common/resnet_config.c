@@ -160,8 +160,11 @@ static int infer_family(struct inference *in)
     const bool deep = has_part(&found->stem[STEM_FIRST]);
     const bool small = !deep && stem && stem->rank == 4 && stem->shape[2] == 3;
     const char *family = "torchvision", *why = "names of tensors, no configuration of timm's";
+    const char *said = json_string_value(json_object_get(in->config, "family"));
     if (strcmp(found->naming, "hf") == 0)
         family = "hf-resnet", why = "names of tensors";
+    else if (said && strcmp(said, "cifar") == 0)
+        family = "cifar", why = in->model->config_source;
     else if (found->linear || found->shortcuts)
         family = "cifar", why = found->linear ? "a head called linear" : "shortcut.0";
     else if (small && found->stages == 3)
