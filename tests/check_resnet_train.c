@@ -1,8 +1,8 @@
 /*
  * Training of ResNets against PyTorch: tests/data/train/resnet/CASE holds what it makes of
- * a checkpoint of tests/data/resnet in train(): logits, the gradient of every parameter, running
- * statistics (tests/oracle/train_resnet.py). Then the same bytes from any number of threads,
- * frozen layers, new networks, and what is folded.
+ * a checkpoint of tests/data/resnet in train(): logits, the gradient of every parameter,
+ * running statistics (tests/oracle/train_resnet.py). Then the same bytes from any number of
+ * threads, frozen layers, new networks, and what is folded.
  */
 #include "common/gemm.h"
 #include "common/resnet_train.h"
