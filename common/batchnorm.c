@@ -1,10 +1,9 @@
 #include "common/batchnorm.h"
+#include "common/clones.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-#define KERNEL __attribute__((target_clones("default", "avx2", "avx512f")))
 
 enum {
     TILE = 16384,   /* floats of a tile, so that it is read twice from the cache */
@@ -59,30 +58,34 @@ static void run(const struct job *job, void (*task)(void *, size_t, size_t))
     threads_run(norm->threads, tile_count(norm->rows, norm->channels), task, (struct job *)job);
 }
 
-/* The sum of each channel, and of its squares about the tile's own mean. */
+/* The sum of each channel, and that of its squares about the tile's mean. A first mean is
+ * rounded where it is large; what is left of it is seen on the second way. */
 KERNEL static void measure_tile(void *argument, size_t i, size_t worker)
 {
     const struct job *job = argument;
     const struct tile tile = tile_of(job->norm, i);
+    const double rows = (double)tile.rows;
     (void)worker;
     for (size_t first = 0, count; first < tile.width; first += count) {
-        float sum[CHANNELS] = { 0 }, square[CHANNELS] = { 0 };
+        float mean[CHANNELS] = { 0 }, rest[CHANNELS] = { 0 }, square[CHANNELS] = { 0 };
         const float *z = job->z + tile.at + first;
         count = tile.width - first < CHANNELS ? tile.width - first : CHANNELS;
         for (size_t row = 0; row < tile.rows; row++)
             for (size_t c = 0; c < count; c++)
-                sum[c] += z[row * tile.width + c];
-        for (size_t c = 0; c < count; c++) {
-            tile.sums[first + c] = (double)sum[c];
-            sum[c] /= (float)tile.rows;
-        }
+                mean[c] += z[row * tile.width + c];
+        for (size_t c = 0; c < count; c++)
+            mean[c] /= (float)tile.rows;
         for (size_t row = 0; row < tile.rows; row++)
             for (size_t c = 0; c < count; c++) {
-                const float d = z[row * tile.width + c] - sum[c];
+                const float d = z[row * tile.width + c] - mean[c];
+                rest[c] += d;
                 square[c] += d * d;
             }
-        for (size_t c = 0; c < count; c++)
-            tile.sums[tile.width + first + c] = (double)square[c];
+        for (size_t c = 0; c < count; c++) {
+            const double left = (double)rest[c];
+            tile.sums[first + c] = (double)mean[c] * rows + left;
+            tile.sums[tile.width + first + c] = (double)square[c] - left * left / rows;
+        }
     }
 }
 
@@ -110,6 +113,7 @@ static void finish_measure(struct batchnorm *norm, size_t c, float *mean, float 
         const double n = (double)tile.rows, off = tile.sums[c] / n - middle;
         squares += tile.sums[norm->channels + c] + n * off * off;
     }
+    squares = squares < 0 ? 0 : squares; /* rounding, where all are the same */
     set_scale(norm, c, middle, squares / rows);
     const double unbiased = squares / (rows > 1 ? rows - 1 : 1);
     *mean += (float)(BATCHNORM_MOMENTUM * (middle - (double)*mean));

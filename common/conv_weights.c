@@ -90,8 +90,14 @@ void conv_weight_gradient(
 
 size_t conv_weight_room(const struct conv_run *run)
 {
+    const struct conv *conv = run->conv;
+    size_t outputs, room;
+    if (__builtin_mul_overflow(
+            conv_side(conv, run->height), conv_side(conv, run->width), &outputs)
+        || __builtin_mul_overflow(outputs, run->batch, &outputs)
+        || outputs > SIZE_MAX - TILE_ROWS)
+        return SIZE_MAX;
     const struct weight_gradient w = plan_gradient(run);
-    size_t room;
     if (w.parts < 2)
         return 0;
     return __builtin_mul_overflow(w.parts, w.count, &room) ? SIZE_MAX : room;

@@ -31,6 +31,9 @@ uint32_t random_bits(struct random *random);
 /* In [low, high), 53 bits of it. */
 double random_uniform(struct random *random, double low, double high);
 
+/* Of the normal distribution (Box & Muller 1958). */
+double random_normal(struct random *random);
+
 /* Below count, which isn't 0; every number as likely. */
 uint32_t random_below(struct random *random, uint32_t count);
 

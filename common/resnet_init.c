@@ -1,7 +1,7 @@
 /* New ResNets by the names of their architectures, and how their parameters are drawn. */
+#include "common/random.h"
 #include "common/resnet_trainer.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,33 +134,20 @@ void resnet_new_head(struct resnet *resnet, size_t classes, uint64_t seed)
         resnet->found->head_weight = resnet->found->head_bias = NULL;
 }
 
-/* SplitMix64 (Steele et al. 2014): the numbers of a parameter are those of its place. */
-static double draw(uint64_t seed, size_t param, uint64_t i)
-{
-    uint64_t x = seed ^ (uint64_t)param << 40;
-    for (int round = 0; round < 2; round++) {
-        x += (round ? i : 1) * UINT64_C(0x9e3779b97f4a7c15);
-        x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-        x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-        x ^= x >> 31;
-    }
-    return ((double)(x >> 11) + 0.5) * 0x1p-53;
-}
-
+/* The numbers of a parameter are those of its place in the list. */
 void resnet_draw_normal(
     const struct params *params, size_t param, double deviation, uint64_t seed)
 {
     const struct param *to = &params->items[param];
-    for (size_t i = 0; i < to->count; i++) { /* Box & Muller 1958 */
-        const double radius = sqrt(-2 * log(draw(seed, param, 2 * i)));
-        const double angle = 6.283185307179586 * draw(seed, param, 2 * i + 1);
-        params->values[to->at + i] = (float)(deviation * radius * cos(angle));
-    }
+    struct random random = random_of(seed, RANDOM_WEIGHTS, 0, (uint32_t)param);
+    for (size_t i = 0; i < to->count; i++)
+        params->values[to->at + i] = (float)(deviation * random_normal(&random));
 }
 
 void resnet_draw_uniform(const struct params *params, size_t param, double bound, uint64_t seed)
 {
     const struct param *to = &params->items[param];
+    struct random random = random_of(seed, RANDOM_WEIGHTS, 0, (uint32_t)param);
     for (size_t i = 0; i < to->count; i++)
-        params->values[to->at + i] = (float)(bound * (2 * draw(seed, param, i) - 1));
+        params->values[to->at + i] = (float)random_uniform(&random, -bound, bound);
 }

@@ -166,8 +166,7 @@ static bool base_has(const struct vit *vit, size_t layer, int slot)
 static double truncated_normal(struct random *random)
 {
     for (;;) {
-        const double radius = sqrt(-2 * log(1 - random_uniform(random, 0, 1)));
-        const double value = radius * cos(2 * acos(-1.0) * random_uniform(random, 0, 1));
+        const double value = random_normal(random);
         if (fabs(value) <= 2)
             return value;
     }

@@ -1,8 +1,8 @@
 /*
- * Training of ResNets against PyTorch: tests/data/train/CASE holds what it makes of a
- * checkpoint of tests/data/resnet in train(): logits, the gradient of every parameter, running
- * statistics (tests/oracle/train_resnet.py). Then the same bytes from any number of threads,
- * frozen layers, new networks, and what is folded.
+ * Training of ResNets against PyTorch: tests/data/train/resnet/CASE holds what it makes of
+ * a checkpoint of tests/data/resnet in train(): logits, the gradient of every parameter,
+ * running statistics (tests/oracle/train_resnet.py). Then the same bytes from any number of
+ * threads, frozen layers, new networks, and what is folded.
  */
 #include "common/gemm.h"
 #include "common/resnet_train.h"
@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define ROOT "tests/data/train"
+#define ROOT "tests/data/train/resnet"
 enum { MAX_CASES = 16 };
 
 static char cases[MAX_CASES][64];
@@ -150,6 +150,112 @@ START_TEST(as_pytorch)
 }
 END_TEST
 
+/* Another training of the same case, its trained parameters as which says. */
+static void open_frozen(struct training *t, const char *name, size_t frozen, bool through)
+{
+    struct error error;
+    open_case(t, name, 1);
+    for (size_t i = 0; i < t->params.count; i++) {
+        struct param *param = &t->params.items[i];
+        const bool running = strstr(param->name, "running_") != NULL;
+        param->trained = !running && param->depth >= frozen;
+        if (through && strcmp(param->name, "conv1.0.weight") == 0)
+            param->trained = true;
+    }
+    expect_ok(
+        resnet_train_prepare(t->trainer, t->batch, t->height, t->width, t->threads, &error),
+        &error);
+    step(t);
+}
+
+/* What is above the lowest trained parameter doesn't depend on how far down the pass goes, and
+ * what is below it has no gradient and keeps its statistics. */
+START_TEST(frozen)
+{
+    struct training whole, part;
+    open_frozen(&part, "timm-bottleneck-d", (size_t)_i, false);
+    open_frozen(&whole, "timm-bottleneck-d", (size_t)_i, true);
+    ck_assert_mem_eq(part.logits, whole.logits, part.batch * part.classes * sizeof(float));
+    for (size_t i = 0; i < part.params.count; i++) {
+        const struct param *param = &part.params.items[i];
+        const float *gradients = part.params.gradients + param->at;
+        const size_t size = param->count * sizeof(float);
+        ck_assert_mem_eq(part.params.values + param->at, whole.params.values + param->at, size);
+        for (size_t k = 0; k < param->count && !param->trained; k++)
+            ck_assert(gradients[k] == 0);
+        if (param->trained)
+            ck_assert_mem_eq(gradients, whole.params.gradients + param->at, size);
+    }
+    drop(&part);
+    drop(&whole);
+}
+END_TEST
+
+/* Only a projection, only a norm, only a convolution in the middle of a block, only the head,
+ * nothing: the same bytes as where all weights are trained. */
+START_TEST(alone)
+{
+    static const char *const names[] = { "layer2.0.downsample.1.weight",
+        "layer2.0.conv2.weight", "layer2.0.conv3.weight", "layer1.0.conv1.weight",
+        "conv1.3.weight", "conv1.6.weight", "fc.weight", "fc.bias", "none" };
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        struct training all, one;
+        struct error error;
+        for (int which = 0; which < 2; which++) { /* no norm is trained: all recall */
+            struct training *t = which ? &one : &all;
+            open_case(t, "timm-bottleneck-d", 1);
+            ck_assert(params_find(&t->params, names[n]) || strcmp(names[n], "none") == 0);
+            for (size_t i = 0; i < t->params.count; i++) {
+                struct param *param = &t->params.items[i];
+                param->trained = which ? strcmp(param->name, names[n]) == 0
+                                       : param->rank > 1 || param->shape[0] == t->classes;
+            }
+            expect_ok(resnet_train_prepare(
+                          t->trainer, t->batch, t->height, t->width, t->threads, &error),
+                &error);
+            step(t);
+        }
+        ck_assert_mem_eq(all.logits, one.logits, all.batch * all.classes * sizeof(float));
+        for (size_t i = 0; i < one.params.count; i++) {
+            const struct param *param = &one.params.items[i];
+            const float *gradients = one.params.gradients + param->at;
+            for (size_t k = 0; k < param->count; k++)
+                ck_assert(
+                    gradients[k] == (param->trained ? all.params.gradients[param->at + k] : 0));
+        }
+        drop(&all);
+        drop(&one);
+    }
+}
+END_TEST
+
+/* Gradients are added; fewer pictures than were prepared for are as if prepared for. */
+START_TEST(batches)
+{
+    struct training t, small;
+    struct error error;
+    open_case(&t, cases[_i], 2);
+    open_case(&small, cases[_i], 2);
+    t.batch = small.batch = 3;
+    expect_ok(resnet_train_prepare(
+                  small.trainer, 3, small.height, small.width, small.threads, &error),
+        &error);
+    step(&t);
+    step(&small);
+    ck_assert_mem_eq(t.logits, small.logits, 3 * t.classes * sizeof(float));
+    ck_assert_mem_eq(
+        t.params.gradients, small.params.gradients, t.params.total * sizeof(float));
+    for (size_t i = 0; i < t.params.total; i++)
+        t.params.gradients[i] *= 2;
+    step(&small);
+    for (size_t i = 0; i < t.params.total; i++)
+        expect_near((double)small.params.gradients[i], (double)t.params.gradients[i],
+            1e-5 * fabs((double)t.params.gradients[i]) + 1e-5, "twice", i);
+    drop(&t);
+    drop(&small);
+}
+END_TEST
+
 START_TEST(same_bytes)
 {
     struct training one, other;
@@ -177,6 +283,9 @@ int main(void)
     gemm_start();
     case_count = list_cases(ROOT, cases, MAX_CASES);
     tcase_add_loop_test(tcase, as_pytorch, 0, case_count);
+    tcase_add_loop_test(tcase, frozen, 0, 7);
+    tcase_add_test(tcase, alone);
+    tcase_add_loop_test(tcase, batches, 0, case_count);
     tcase_add_loop_test(tcase, same_bytes, 0, case_count);
     tcase_set_timeout(tcase, 120);
     suite_add_tcase(suite, tcase);

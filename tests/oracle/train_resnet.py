@@ -1,5 +1,6 @@
-"""Reference data for the training of ResNets: tests/data/train/CASE/ holds what PyTorch makes,
-in float64 and in train(), of a checkpoint of tests/data/resnet and a batch (see README).
+"""Reference data for the training of ResNets: tests/data/train/resnet/CASE/ holds what
+PyTorch makes, in float64 and in train(), of a checkpoint of tests/data/resnet and a batch (see
+README).
 
     build/oracle/bin/python tests/oracle/train_resnet.py [CASE...]
 """
@@ -16,7 +17,7 @@ from torch import nn
 
 from resnet import CASES, CLASSES, DATA
 
-TRAIN = DATA.parent / "train"
+TRAIN = DATA.parent / "train" / "resnet"
 BATCH = 5
 # the checkpoint, and how many of the stem and the blocks are frozen
 WANTED = {
