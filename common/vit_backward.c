@@ -68,7 +68,7 @@ static void norm_again_task(void *argument, size_t b, size_t worker)
     const size_t dim = step->vit->config.dim, at = b * step->pass->tokens * dim;
     (void)worker;
     layernorm_forward(step->pass->y + at, norming->x + at, weight(step, norming->slot),
-        weight(step, norming->slot + 1), step->pass->tokens, dim, step->vit->config.eps);
+        weight(step, norming->slot + 1), step->live, dim, step->vit->config.eps);
 }
 
 static void norm_again(const struct step *step, int slot, const float *x)
@@ -82,14 +82,14 @@ static void activate_task(void *argument, size_t b, size_t worker)
 {
     const struct step *step = argument;
     const struct vit_config *config = &step->vit->config;
-    const size_t hidden = config->hidden, stride = mlp_width(config), t = step->pass->tokens;
-    float *to = step->pass->hidden + b * t * stride;
-    const float *from = step->kept->pre + b * t * stride;
+    const size_t hidden = config->hidden, stride = mlp_width(config), n = step->live;
+    float *to = step->pass->hidden + b * step->pass->tokens * stride;
+    const float *from = step->kept->pre + b * step->pass->tokens * stride;
     (void)worker;
     if (config->gated)
-        gated_forward(to + hidden, from + hidden, from, config->activation, t, hidden, stride);
+        gated_forward(to + hidden, from + hidden, from, config->activation, n, hidden, stride);
     else
-        activation_forward(to, from, config->activation, t, hidden, stride);
+        activation_forward(to, from, config->activation, n, hidden, stride);
 }
 
 static void activate_again(struct step *step)
@@ -318,8 +318,7 @@ void vit_backward(const struct vit *vit, struct vit_pass *pass, size_t batch,
     struct step step = {
         .vit = vit, .pass = pass, .batch = batch, .inputs = pass->inputs, .gradients = gradients
     };
-    const bool sparse = vit->config.readout == READ_CLASS && !wants_weights(&step);
-    step.live = sparse ? 1 : pass->tokens;
+    step.live = vit->config.readout == READ_CLASS ? 1 : pass->tokens;
     head_backward(&step, logit_gradients);
     for (size_t layer = vit->config.layers; layer-- > pass->plan.lowest;) {
         step_to(&step, layer);

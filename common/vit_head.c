@@ -162,7 +162,7 @@ static void read_backward(const struct reading *r, const float *logit_gradients,
     }
     if (vit->global[FC_NORM_WEIGHT]) {
         if (wants_weights(r->step))
-            row_norm_gradients(r->step, FC_NORM_WEIGHT, normed, r->pooled, 1);
+            row_norm_gradients(r->step, FC_NORM_WEIGHT, normed, r->pooled);
         memset(pooled, 0, batch * width * sizeof *pooled);
         layernorm_backward(pooled, normed, r->pooled, vit->global[FC_NORM_WEIGHT], batch, width,
             vit->config.eps);

@@ -128,8 +128,7 @@ void scale_gradients(
 void embedding_gradients(struct step *step);
 void reading_gradients(
     const struct step *step, int slot, const float *dy, size_t out, const float *x, size_t in);
-void row_norm_gradients(
-    const struct step *step, int slot, const float *dy, const float *x, size_t rows);
+void row_norm_gradients(const struct step *step, int slot, const float *dy, const float *x);
 
 /* Whether the gradient of any weight is wanted. */
 static inline bool wants_weights(const struct step *step)
@@ -137,7 +136,8 @@ static inline bool wants_weights(const struct step *step)
     return step->gradients->weights != NULL;
 }
 
-/* A head's keys or values [T, head], turned: as the right factor they are a third faster so. */
+/* A head's keys or values [T, head], turned, for BLIS would pack them as they lie, which takes
+ * longer than so small a product. */
 static inline struct matrix turned_head(
     const struct vit_pass *pass, const float *x, size_t stride, size_t head, size_t worker)
 {
