@@ -37,9 +37,9 @@ COMMON = attention augment cam canvas classes colormap conv dataset dataset_pets
 	resnet_forward resnet_load resnet_names resnet_places resnet_prepare resnet_rule \
 	rollout shards sheet sources stage target threads upsample view vit_backward \
 	vit_config vit_forward vit_head vit_load vit_pass vit_rule vit_traits walk
-SUITES = backward cam classes conv damage drawing eigen emd families figure gemm \
+SUITES = augment backward cam classes conv damage dataset drawing eigen emd families feeder figure gemm \
 	gradients input io kernels key keylist layout map mapdiff maps memory model model_torch \
-	npy option pax pictures pictures_hostile pool pth pth_hostile resample resnet \
+	npy option pax pictures pictures_hostile pool pth pth_hostile random resample resnet \
 	resnet_load resnet_pass resnet_rule rollout safetensors sample shards sheet stream tar \
 	threads view vit write
 
