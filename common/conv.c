@@ -1,38 +1,13 @@
-#include "common/conv.h"
+#include "common/conv_parts.h"
 #include "common/gemm.h"
 #include "common/kernels.h"
 
 #include <string.h>
 
-/* A tile is a few hundred rows, so that what is gathered stays in the second level of cache,
- * with all the columns it can have; where rows are few, columns are split for the threads. */
-enum {
-    TILE_ROWS = 384,
-    TILE_GATHERED = 160 * 1024, /* floats */
-    WIDE_COLUMNS = 512,         /* beyond: rows of the weights lie too far apart to be read */
-    FEW_TILES = 8,
-    GROUP_WIDTH = 16
-};
-
 size_t conv_side(const struct conv *conv, size_t side)
 {
     const size_t padded = side + 2 * conv->pad;
     return side == 0 || padded < conv->kernel ? 0 : (padded - conv->kernel) / conv->stride + 1;
-}
-
-static bool is_product(const struct conv *conv)
-{
-    return conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
-}
-
-static size_t group_in(const struct conv *conv)
-{
-    return conv->in / conv->groups;
-}
-
-static size_t group_out(const struct conv *conv)
-{
-    return conv->out / conv->groups;
 }
 
 /* How m rows and n columns of each group are cut. */
@@ -68,92 +43,16 @@ struct forward {
     size_t lines; /* of the kernel, gathered at a time */
 };
 
-/* The same for every batch: it decides in which order numbers are summed. */
-static size_t lines_at_a_time(const struct conv *conv)
-{
-    const size_t line = TILE_ROWS * conv->kernel * group_in(conv);
-    const size_t lines = line < TILE_GATHERED ? TILE_GATHERED / line : 1;
-    return lines < conv->kernel ? lines : conv->kernel;
-}
-
 static struct forward plan_forward(const struct conv_run *run)
 {
     const struct conv *conv = run->conv;
     struct forward f = { .run = run };
     f.rows = conv_side(conv, run->height);
     f.columns = conv_side(conv, run->width);
-    f.cut = cut_tiles(
-        run->batch * f.rows * f.columns, group_out(conv), conv->groups, !is_product(conv));
-    f.lines = lines_at_a_time(conv);
+    f.cut = cut_tiles(run->batch * f.rows * f.columns, conv_group_out(conv), conv->groups,
+        !conv_is_product(conv));
+    f.lines = conv_lines(conv);
     return f;
-}
-
-/* Where the kernel lies on its first line, for one output after another. */
-struct window {
-    size_t b, oy, ox;
-};
-
-static void next_window(struct window *window, size_t rows, size_t columns)
-{
-    if (++window->ox < columns)
-        return;
-    window->ox = 0;
-    if (++window->oy == rows) {
-        window->oy = 0;
-        window->b++;
-    }
-}
-
-static struct window window_at(size_t row, size_t rows, size_t columns)
-{
-    return (struct window){ row / columns / rows, row / columns % rows, row % columns };
-}
-
-/* One line of the kernel: kernel pixels of a group's inputs, zeros beyond the edge. line: of
- * the picture, or NULL above and below it. */
-static void gather_line(const struct conv *conv, size_t width, const float *line, size_t ox,
-    size_t channel, float *to)
-{
-    const size_t in = group_in(conv), kernel = conv->kernel, at = ox * conv->stride;
-    size_t first = at < conv->pad ? conv->pad - at : 0;
-    size_t end = width + conv->pad > at ? width + conv->pad - at : 0;
-    end = end < kernel ? end : kernel;
-    if (!line || first >= end) {
-        memset(to, 0, kernel * in * sizeof *to);
-        return;
-    }
-    memset(to, 0, first * in * sizeof *to);
-    memset(to + end * in, 0, (kernel - end) * in * sizeof *to);
-    const float *from = line + (at + first - conv->pad) * conv->in + channel;
-    if (conv->groups == 1)
-        memcpy(to + first * in, from, (end - first) * in * sizeof *to);
-    else
-        for (; first < end; first++, from += conv->in)
-            memcpy(to + first * in, from, in * sizeof *to);
-}
-
-/* Lines [ky, ky + lines) of the kernel for rows outputs from row: to [rows, lines * kernel *
- * group_in]. */
-static void gather(const struct forward *f, size_t row, size_t rows, size_t ky, size_t lines,
-    size_t channel, float *to)
-{
-    const struct conv_run *run = f->run;
-    const struct conv *conv = run->conv;
-    const size_t width = run->width, length = conv->kernel * group_in(conv);
-    struct window window = window_at(row, f->rows, f->columns);
-    for (; rows > 0; rows--, next_window(&window, f->rows, f->columns))
-        for (size_t l = 0; l < lines; l++, to += length) {
-            const size_t iy = window.oy * conv->stride + ky + l - conv->pad; /* wraps above */
-            const float *line = iy < run->height
-                                    ? f->x + (window.b * run->height + iy) * width * conv->in
-                                    : NULL;
-            gather_line(conv, width, line, window.ox, channel, to);
-        }
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Products go on top of what lies in y, so that it doesn't matter where the residual was. */
@@ -168,7 +67,7 @@ static void finish_tile(
     const struct forward *f, size_t row, size_t rows, size_t channel, size_t channels)
 {
     const size_t out = f->run->conv->out;
-    const float *bias = f->run->conv->bias + channel;
+    const float *bias = f->run->conv->bias ? f->run->conv->bias + channel : NULL;
     float *y = f->y + row * out + channel;
     bias_forward(y, bias, rows, channels, out);
     if (f->relu)
@@ -180,7 +79,7 @@ static void forward_tile(void *argument, size_t i, size_t worker)
     const struct forward *f = argument;
     const struct conv *conv = f->run->conv;
     const struct cut *cut = &f->cut;
-    const size_t in = group_in(conv), out = group_out(conv), line = conv->kernel * in;
+    const size_t in = conv_group_in(conv), out = conv_group_out(conv), line = conv->kernel * in;
     const size_t m = f->run->batch * f->rows * f->columns;
     const size_t column = i % cut->across * cut->columns;
     const size_t g = i / cut->across % conv->groups;
@@ -193,8 +92,8 @@ static void forward_tile(void *argument, size_t i, size_t worker)
     for (size_t ky = 0, lines; ky < conv->kernel; ky += lines) {
         lines = least(f->lines, conv->kernel - ky);
         struct matrix a = { f->x + row * conv->in + g * in, conv->in, 1 };
-        if (!is_product(conv)) {
-            gather(f, row, rows, ky, lines, g * in, gathered);
+        if (!conv_is_product(conv)) {
+            conv_gather(f->run, f->x, row, rows, ky, lines, g * in, gathered);
             a = (struct matrix){ gathered, lines * line, 1 };
         }
         gemm_packed(rows, columns, lines * line, 1, a,
@@ -230,7 +129,7 @@ static void product_gradient_tile(void *argument, size_t i, size_t worker)
     const struct product_gradient *p = argument;
     const struct conv *conv = p->run->conv;
     const struct cut *cut = &p->cut;
-    const size_t in = group_in(conv), out = group_out(conv);
+    const size_t in = conv_group_in(conv), out = conv_group_out(conv);
     const size_t column = i % cut->across * cut->columns;
     const size_t g = i / cut->across % conv->groups;
     const size_t row = i / cut->across / conv->groups * cut->rows;
@@ -270,7 +169,7 @@ static struct scatter plan_scatter(const struct conv_run *run)
     s.pictures = positions < TILE_ROWS ? least(run->batch, TILE_ROWS / positions) : 1;
     const size_t down = (run->batch + s.pictures - 1) / s.pictures;
     s.channels = gemm_share(conv->in, down < FEW_TILES ? FEW_TILES / down : 1,
-        conv->groups > 1 ? group_in(conv) : 32);
+        conv->groups > 1 ? conv_group_in(conv) : 32);
     s.channels = least(s.channels, conv->in);
     s.across = (conv->in + s.channels - 1) / s.channels;
     s.count = down * s.across;
@@ -301,7 +200,7 @@ static void scatter_rows(const struct scatter *s, size_t row, size_t rows, size_
     size_t channels, float *scratch)
 {
     const struct conv *conv = s->run->conv;
-    const size_t in = group_in(conv), out = group_out(conv), g = channel / in;
+    const size_t in = conv_group_in(conv), out = conv_group_out(conv), g = channel / in;
     const struct matrix dy = { s->dy + row * conv->out + g * out, conv->out, 1 };
     const float *weight = conv->weight + g * conv->kernel * conv->kernel * in * out;
     weight += channel % in * out;
@@ -320,7 +219,7 @@ static void scatter_task(void *argument, size_t i, size_t worker)
     const struct conv *conv = run->conv;
     const size_t b = i / s->across * s->pictures, first = i % s->across * s->channels;
     const size_t pictures = least(s->pictures, run->batch - b);
-    const size_t channels = least(s->channels, conv->in - first), in = group_in(conv);
+    const size_t channels = least(s->channels, conv->in - first), in = conv_group_in(conv);
     const size_t positions = s->rows * s->columns, end = (b + pictures) * positions;
     const size_t pixels = pictures * run->height * run->width;
     const size_t at = b * run->height * run->width * conv->in + first;
@@ -340,10 +239,10 @@ void conv_input_gradient(
     const struct conv_run *run, const float *dy, float *dx, bool add, const float *relu_output)
 {
     const struct conv *conv = run->conv;
-    if (is_product(conv)) {
+    if (conv_is_product(conv)) {
         const size_t m = run->batch * run->height * run->width;
         struct product_gradient p = { run, dy, relu_output, dx, add, m,
-            cut_tiles(m, group_in(conv), conv->groups, false) };
+            cut_tiles(m, conv_group_in(conv), conv->groups, false) };
         threads_run(run->threads, p.cut.count, product_gradient_tile, &p);
         return;
     }
@@ -358,9 +257,9 @@ void conv_input_gradient(
 size_t conv_scratch(const struct conv_run *run)
 {
     const struct conv *conv = run->conv;
-    const size_t line = conv->kernel * group_in(conv);
+    const size_t line = conv->kernel * conv_group_in(conv);
     size_t m, all, gathered, scattered;
-    if (is_product(conv))
+    if (conv_is_product(conv))
         return 0;
     if (__builtin_mul_overflow(conv_side(conv, run->height), conv_side(conv, run->width), &m)
         || __builtin_mul_overflow(m, run->batch, &m)
@@ -374,7 +273,7 @@ size_t conv_scratch(const struct conv_run *run)
 
 size_t conv_merge_groups(const struct conv *conv, struct conv *merged)
 {
-    const size_t narrow = least(group_in(conv), group_out(conv));
+    const size_t narrow = least(conv_group_in(conv), conv_group_out(conv));
     size_t together = 1, count;
     *merged = *conv;
     while (together < conv->groups
@@ -383,7 +282,7 @@ size_t conv_merge_groups(const struct conv *conv, struct conv *merged)
     if (together == 1)
         return 0;
     merged->groups = conv->groups / together;
-    if (__builtin_mul_overflow(conv->kernel * conv->kernel, group_in(merged), &count)
+    if (__builtin_mul_overflow(conv->kernel * conv->kernel, conv_group_in(merged), &count)
         || __builtin_mul_overflow(count, conv->out, &count))
         return SIZE_MAX;
     return count;
@@ -391,10 +290,10 @@ size_t conv_merge_groups(const struct conv *conv, struct conv *merged)
 
 void conv_merge_weights(const struct conv *conv, struct conv *merged, float *weight)
 {
-    const size_t in = group_in(conv), out = group_out(conv);
+    const size_t in = conv_group_in(conv), out = conv_group_out(conv);
     const size_t together = conv->groups / merged->groups, taps = conv->kernel * conv->kernel;
     const float *from = conv->weight;
-    memset(weight, 0, taps * group_in(merged) * conv->out * sizeof *weight);
+    memset(weight, 0, taps * conv_group_in(merged) * conv->out * sizeof *weight);
     merged->weight = weight;
     for (size_t g = 0; g < conv->groups; g++)
         for (size_t tap = 0; tap < taps; tap++)

@@ -38,6 +38,24 @@ void conv_input_gradient(
     const struct conv_run *run, const float *dy, float *dx, bool add, const float *relu_output);
 
 /*
+ * dw += the gradient by conv->weight, in its layout: every output's dy times the inputs that it
+ * read. sums: conv_weight_room() floats of scratch, of all threads; run->scratch as above.
+ */
+void conv_weight_gradient(
+    const struct conv_run *run, const float *x, const float *dy, float *dw, float *sums);
+/* 0: none. SIZE_MAX where they can't be counted. */
+size_t conv_weight_room(const struct conv_run *run);
+
+/*
+ * The transpose of a convolution whose outputs are as many as its inputs (stride 1, kernel odd,
+ * padded by half of it) is a convolution itself: flipped, of dy to dx, faster than
+ * conv_input_gradient's scattering. False, where it isn't one or is a product as it lies.
+ * weight: as many floats as conv's, filled by conv_flip_weights. flipped has no bias.
+ */
+bool conv_flip(const struct conv *conv, struct conv *flipped);
+void conv_flip_weights(const struct conv *conv, struct conv *flipped, float *weight);
+
+/*
  * Narrow groups (ResNeXt) run at a fraction of a product's speed: merged is the same
  * convolution with neighbours put together into block-diagonal ones of 16 inputs and outputs
  * or more. Returns how many floats its weights take, 0 where conv is best left as it is. The

@@ -275,6 +275,11 @@ static const struct naming *choose_naming(const struct tensors *tensors, const c
     return NULL;
 }
 
+bool vit_is_one(const struct tensors *tensors, const char *state)
+{
+    return choose_naming(tensors, state) != NULL;
+}
+
 /* What kind of model it is where it isn't a ViT that we know: to say so. 0: no idea. */
 static int other_kind(const struct tensors *tensors, struct error *error)
 {
@@ -284,7 +289,10 @@ static int other_kind(const struct tensors *tensors, struct error *error)
         { "*relative_position_bias_table", "a Swin or another windowed model: it has no single "
                                            "attention over all tokens" },
         { "*patch_embed.backbone*", "a hybrid with a convolutional stem" },
-        { "*conv1.weight", "a convolutional network" },
+        { "*transformer.resblocks.*",
+            "CLIP in its authors' names, not supported: take it as transformers writes it" },
+        { "*conv1.weight", "a convolutional network: use resnetfwd" },
+        { "*embedder.embedder.convolution.weight", "a convolutional network: use resnetfwd" },
         { "*rope*", "a model with rotary positions, which are not supported" },
     };
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)

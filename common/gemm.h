@@ -41,6 +41,11 @@ typedef void gemm_finish(
 void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument);
 
+/* C += A B on all threads, for small C and large k (gradients of weights); bytes don't depend
+ * on the number of threads. */
+void gemm_add(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
+    struct matrix b, float *c, size_t c_stride);
+
 /* How wide a tile is where size is cut into about parts: rounded up to a multiple. */
 size_t gemm_share(size_t size, size_t parts, size_t multiple);
 

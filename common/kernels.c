@@ -3,17 +3,11 @@
  * in a fixed number of lanes (so that the result is the same whatever the vector's width).
  */
 #include "common/kernels.h"
+#include "common/clones.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-/* One body, compiled for the processors there are; chosen when the program starts. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define KERNEL __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define KERNEL
-#endif
 
 enum { LANES = 16 };
 
@@ -220,26 +214,19 @@ KERNEL void gated_forward(float *y, const float *x, const float *gate,
 }
 
 KERNEL void residual_forward(float *y, const float *x, const float *bias, const float *scale,
-    size_t rows, size_t columns, size_t stride)
+    float factor, size_t rows, size_t columns, size_t stride)
 {
     for (size_t row = 0; row < rows; row++, x += stride, y += stride) {
         if (bias && scale)
             for (size_t i = 0; i < columns; i++)
-                y[i] += scale[i] * (x[i] + bias[i]);
+                y[i] += factor * scale[i] * (x[i] + bias[i]);
         else if (bias)
             for (size_t i = 0; i < columns; i++)
-                y[i] += x[i] + bias[i];
+                y[i] += factor * (x[i] + bias[i]);
         else
             for (size_t i = 0; i < columns; i++)
-                y[i] += scale ? scale[i] * x[i] : x[i];
+                y[i] += factor * (scale ? scale[i] * x[i] : x[i]);
     }
-}
-
-KERNEL void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride)
-{
-    for (size_t row = 0; row < rows; row++, dy += stride, y += stride)
-        for (size_t i = 0; i < columns; i++)
-            dy[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
 KERNEL void mean_forward(float *y, const float *x, size_t n, size_t dim)
@@ -316,11 +303,50 @@ KERNEL void gated_backward(float *dx, float *dgate, const float *dy, const float
 }
 
 KERNEL void scale_rows(
-    float *y, const float *x, const float *scale, size_t rows, size_t columns)
+    float *y, const float *x, const float *scale, float factor, size_t rows, size_t columns)
 {
     for (size_t row = 0; row < rows; row++, x += columns, y += columns)
+        if (scale)
+            for (size_t i = 0; i < columns; i++)
+                y[i] = x[i] * scale[i] * factor;
+        else
+            for (size_t i = 0; i < columns; i++)
+                y[i] = x[i] * factor;
+}
+
+KERNEL void layernorm_weights(float *dweight, float *dbias, const float *dy, const float *x,
+    size_t n, size_t dim, float eps)
+{
+    for (size_t row = 0; row < n; row++, x += dim, dy += dim) {
+        float mean, scale;
+        row_statistics(x, dim, eps, &mean, &scale);
+        for (size_t i = 0; i < dim; i++) {
+            dweight[i] += dy[i] * (x[i] - mean) * scale;
+            dbias[i] += dy[i];
+        }
+    }
+}
+
+KERNEL void column_sums(float *to, const float *x, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, x += stride)
         for (size_t i = 0; i < columns; i++)
-            y[i] = x[i] * scale[i];
+            to[i] += x[i];
+}
+
+KERNEL void column_products(
+    float *to, const float *x, const float *y, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, x += stride, y += stride)
+        for (size_t i = 0; i < columns; i++)
+            to[i] += x[i] * y[i];
+}
+
+KERNEL void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t row = 0; row < rows; row++, dy += stride, y += stride)
+        for (size_t i = 0; i < columns; i++)
+            dy[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
 KERNEL void add_rows(float *x, const float *y, size_t rows, size_t columns, size_t stride)
@@ -328,4 +354,12 @@ KERNEL void add_rows(float *x, const float *y, size_t rows, size_t columns, size
     for (size_t row = 0; row < rows; row++, x += stride, y += stride)
         for (size_t i = 0; i < columns; i++)
             x[i] += y[i];
+}
+
+KERNEL void transpose_rows(
+    float *to, const float *x, size_t rows, size_t columns, size_t stride)
+{
+    for (size_t i = 0; i < columns; i++)
+        for (size_t row = 0; row < rows; row++)
+            to[i * rows + row] = x[row * stride + i];
 }

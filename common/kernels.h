@@ -31,9 +31,10 @@ void activation_forward(float *y, const float *x, enum activation activation, si
 void gated_forward(float *y, const float *x, const float *gate, enum activation activation,
     size_t n, size_t width, size_t stride);
 
-/* y += scale * (x + bias); scale (may be NULL: 1) [columns]; y and x have the same stride. */
+/* y += factor * scale * (x + bias); scale (may be NULL: 1) [columns]; y and x have the same
+ * stride. */
 void residual_forward(float *y, const float *x, const float *bias, const float *scale,
-    size_t rows, size_t columns, size_t stride);
+    float factor, size_t rows, size_t columns, size_t stride);
 
 /* dy = 0 where y, the output of a ReLU, is at most 0: then d / d its input; the same stride. */
 void relu_backward(float *dy, const float *y, size_t rows, size_t columns, size_t stride);
@@ -61,8 +62,22 @@ void activation_backward(float *dx, const float *x, enum activation activation, 
 void gated_backward(float *dx, float *dgate, const float *dy, const float *x, const float *gate,
     enum activation activation, size_t rows, size_t columns, size_t stride);
 
-/* y = scale[columns] * x, each row. */
-void scale_rows(float *y, const float *x, const float *scale, size_t rows, size_t columns);
+/* y = factor * scale * x, each row; scale (may be NULL: 1) [columns]. */
+void scale_rows(
+    float *y, const float *x, const float *scale, float factor, size_t rows, size_t columns);
+
+/* dweight[dim] += sum over rows of dy * (x - mean) / deviation; dbias[dim] += sum of dy: the
+ * gradients by layernorm_forward's weight and bias. */
+void layernorm_weights(float *dweight, float *dbias, const float *dy, const float *x, size_t n,
+    size_t dim, float eps);
+
+/* to[columns] += sum over rows of x, of x * y; rows stride apart. */
+void column_sums(float *to, const float *x, size_t rows, size_t columns, size_t stride);
+void column_products(
+    float *to, const float *x, const float *y, size_t rows, size_t columns, size_t stride);
+
+/* to[columns, rows] = x, whose rows are stride apart. */
+void transpose_rows(float *to, const float *x, size_t rows, size_t columns, size_t stride);
 
 /* x += y, tiles of rows x columns with stride. */
 void add_rows(float *x, const float *y, size_t rows, size_t columns, size_t stride);

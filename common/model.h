@@ -50,6 +50,9 @@ int model_open(struct model *model, const char *name, const char *variable,
     const char *fallback, struct error *error);
 void model_close(struct model *model);
 
+/* Puts the checkpoint's path before what the error says, where it isn't there; gives kind. */
+int model_blame(const struct model *model, int kind, struct error *error);
+
 /* Adds a line of evidence, fit for a terminal and a column of a TSV. */
 void model_note(struct model *model, const char *field, const char *why, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
@@ -72,9 +75,9 @@ json_t *model_classes(const struct model *model);
 
 /*
  * Names as checkpoints have them: of_state gives the name behind "STATE." (all of it where
- * state is ""), or NULL for a tensor of another state dict. choose_state: wish (--state), else
- * the first that is there of DINO's teacher and the usual wrappers, else "". BAD_USAGE: no such
- * state dict.
+ * state is ""), or NULL for a tensor of another state dict, or, where state is "", of
+ * "optimizer.". choose_state: wish (--state), else the first that is there of DINO's teacher
+ * and the usual wrappers, else "". BAD_USAGE: no such state dict.
  */
 const char *model_of_state(const char *name, const char *state);
 int model_choose_state(

@@ -33,6 +33,14 @@ void model_note(
     make_printable(to->why);
 }
 
+int model_blame(const struct model *model, int kind, struct error *error)
+{
+    const struct error why = *error;
+    if (strncmp(why.text, model->path, strlen(model->path)) == 0)
+        return kind;
+    return fail(error, kind, "%.300s: %.700s", model->path, why.text);
+}
+
 int model_check_finite(const struct model *model, struct error *error)
 {
     for (size_t i = 0; i < model->tensors.count; i++) {
@@ -105,22 +113,23 @@ json_t *model_colour(const struct model *model, const float values[3])
                                    : json_null();
 }
 
-/* The name without "teacher." or the like where that state was taken; NULL: of another state.
- */
+/* The name without "teacher." or the like where that state was taken; NULL: of another state,
+ * or what an optimizer keeps beside a state dict. */
 const char *model_of_state(const char *name, const char *state)
 {
-    const char *rest =
-        *state ? strncmp(name, state, strlen(state)) == 0 ? name + strlen(state) : NULL : name;
-    if (*state)
-        return rest && *rest == '.' ? rest + 1 : NULL;
-    return rest;
+    static const char optimizer[] = "optimizer.";
+    const size_t length = strlen(state);
+    if (length == 0)
+        return strncmp(name, optimizer, sizeof optimizer - 1) == 0 ? NULL : name;
+    return strncmp(name, state, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
 }
 
 /* Which state dict: --state, else the teacher of a DINO training checkpoint. */
 int model_choose_state(
     const struct tensors *tensors, const char *wish, char state[64], struct error *error)
 {
-    static const char *const known[] = { "teacher", "student", "state_dict", "model_ema" };
+    static const char *const known[] = { "teacher", "student", "state_dict", "model_ema",
+        "model_state_dict" };
     *state = '\0';
     for (size_t k = 0; k < (wish ? 1 : sizeof known / sizeof *known); k++) {
         const char *name = wish ? wish : known[k];

@@ -50,6 +50,13 @@ void progress_show(const char *name, uint64_t samples, bool verbose)
     progress.visible = isatty(STDERR_FILENO);
 }
 
+void progress_text(const char *name, const char *text)
+{
+    const bool terminal = isatty(STDERR_FILENO);
+    fprintf(stderr, "%s%s: %s%s", terminal ? "\r\033[K" : "", name, text, terminal ? "" : "\n");
+    progress.visible = terminal;
+}
+
 void progress_clear(void)
 {
     if (progress.visible)

@@ -11,6 +11,9 @@ void progress_expect(uint64_t samples);
 /* A line with count and rate, a few times a second, where stderr is a terminal or verbose. */
 void progress_show(const char *name, uint64_t samples, bool verbose);
 
+/* A line of one's own: over the last one on a terminal. */
+void progress_text(const char *name, const char *text);
+
 /* Takes the line away before another is printed. */
 void progress_clear(void);
 

@@ -19,7 +19,7 @@
 struct conv {
     size_t in, out, kernel, stride, pad, groups;
     const float *weight; /* [groups, kernel * kernel * in / groups, out / groups] */
-    const float *bias;   /* [out] */
+    const float *bias;   /* [out]; NULL: none */
 };
 
 enum shortcut {
@@ -58,6 +58,8 @@ struct resnet {
     size_t features;                  /* channels that leave the last block */
     const float *fc_weight, *fc_bias; /* [classes, features], [classes]; NULL: no head */
     void *converted;                  /* folded and converted weights */
+    struct resnet_found *found;       /* the tensors, for training; NULL: a new network */
+    uint64_t seed;                    /* what isn't found is drawn from it */
 };
 
 /*
@@ -68,6 +70,14 @@ struct resnet {
 int resnet_open(
     struct resnet *resnet, const char *name, const char *state, struct error *error);
 void resnet_close(struct resnet *resnet);
+
+/* The rest of resnet_open, of a resnet that is zeros but for its open model, which after an
+ * error too the caller closes. Without weights no pass can be made of it. */
+int resnet_understand(
+    struct resnet *resnet, const char *state, bool weights, struct error *error);
+
+/* Whether a tensor of that state dict is named as a ResNet's stem. */
+bool resnet_is_one(const struct tensors *tensors, const char *state);
 
 /* The object for the member __stream__/model. */
 json_t *resnet_describe(const struct resnet *resnet);

@@ -160,8 +160,11 @@ static int infer_family(struct inference *in)
     const bool deep = has_part(&found->stem[STEM_FIRST]);
     const bool small = !deep && stem && stem->rank == 4 && stem->shape[2] == 3;
     const char *family = "torchvision", *why = "names of tensors, no configuration of timm's";
+    const char *said = json_string_value(json_object_get(in->config, "family"));
     if (strcmp(found->naming, "hf") == 0)
         family = "hf-resnet", why = "names of tensors";
+    else if (said && strcmp(said, "cifar") == 0)
+        family = "cifar", why = in->model->config_source;
     else if (found->linear || found->shortcuts)
         family = "cifar", why = found->linear ? "a head called linear" : "shortcut.0";
     else if (small && found->stages == 3)
@@ -256,7 +259,7 @@ static int infer_stem(struct inference *in)
 static int infer_shortcut(struct inference *in, struct resnet_block *block,
     const struct resnet_unit *units, size_t input, const char *where)
 {
-    char name[80];
+    char name[100];
     const struct resnet_unit *plain = &units[UNIT_PROJECTION - STEM_UNITS];
     const struct resnet_unit *pooled = &units[UNIT_POOLED - STEM_UNITS];
     const size_t out = block->convs[block->count - 1].out;
@@ -289,7 +292,7 @@ static int infer_block(struct inference *in, size_t stage, size_t index, size_t 
     const struct resnet_unit *units = in->found->blocks[stage * RESNET_MAX_DEPTH + index];
     const bool bottleneck = has_part(&units[UNIT_CONV3 - STEM_UNITS]);
     const size_t strided = bottleneck && !in->reduce_first ? 1 : 0;
-    char where[40], name[80];
+    char where[64], name[100];
     snprintf(where, sizeof where, "block %zu of layer%zu", index, stage + 1);
     block->count = bottleneck ? 3 : 2;
     block->stride = index > 0 ? 1 : stage > 0 ? 2 : in->first_stride;

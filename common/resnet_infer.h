@@ -59,10 +59,15 @@ void resnet_found_free(struct resnet_found *found);
 /* Everything of the model but its weights. */
 int resnet_configure(struct resnet *resnet, struct resnet_found *found, struct error *error);
 
+/* A tensor's values where they lie, or in room, [count]. BAD_USAGE: not finite, or, of a
+ * variance, negative. */
+int resnet_take(const struct tensor *tensor, bool variance, float *room, const float **values,
+    struct error *error);
+
 /* timm's configuration must not say what no tensor shows and we don't compute. */
 int resnet_check_timm(struct resnet *resnet, struct error *error);
 
-/* Which pictures it takes: model.input. */
+/* Which pictures it takes: model.input. found NULL: a new network. */
 int resnet_infer_rule(
     struct resnet *resnet, const struct resnet_found *found, struct error *error);
 

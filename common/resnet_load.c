@@ -1,12 +1,11 @@
 /* Opening a ResNet: every batch norm folded into the convolution before it. */
+#include "common/batchnorm.h"
 #include "common/resnet_infer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EPS 1e-5 /* BatchNorm2d's, in every library */
 
 /* Output channels laid out at a time: a cache line of the result. */
 enum { TILE = 16 };
@@ -30,8 +29,7 @@ static int check_finite(
     return 0;
 }
 
-/* A tensor's values where they lie, or in room; they must be finite. */
-static int take(const struct tensor *tensor, bool variance, float *room, const float **values,
+int resnet_take(const struct tensor *tensor, bool variance, float *room, const float **values,
     struct error *error)
 {
     *values = tensor_in_place(tensor);
@@ -82,14 +80,14 @@ static int fold(const struct resnet_layer *layer, const struct scratch_room *scr
     float *at = scratch->values, *weights = *room, *bias = *room + rounded(tensor->count);
     for (int part = 0; part < PARTS; part++) {
         const struct tensor *from = layer->unit->parts[part];
-        const int status = take(from, part == PART_VARIANCE, at, &values[part], error);
+        const int status = resnet_take(from, part == PART_VARIANCE, at, &values[part], error);
         if (status < 0)
             return status;
         at += rounded(from->count);
     }
     for (size_t o = 0; o < conv->out; o++) {
-        const double scale =
-            (double)values[PART_GAMMA][o] / sqrt((double)values[PART_VARIANCE][o] + EPS);
+        const double scale = (double)values[PART_GAMMA][o]
+                             / sqrt((double)values[PART_VARIANCE][o] + BATCHNORM_EPS);
         scratch->scales[o] = scale;
         bias[o] = (float)((double)values[PART_BETA][o] - (double)values[PART_MEAN][o] * scale);
         if (!isfinite(bias[o]))
@@ -112,11 +110,11 @@ static int take_head(
     const struct tensor *weight = found->head_weight, *bias = found->head_bias;
     if (resnet->model.classes == 0)
         return 0;
-    int status = take(weight, false, *room, &resnet->fc_weight, error);
+    int status = resnet_take(weight, false, *room, &resnet->fc_weight, error);
     if (resnet->fc_weight == *room)
         *room += rounded(weight->count);
     if (status == 0)
-        status = take(bias, false, *room, &resnet->fc_bias, error);
+        status = resnet_take(bias, false, *room, &resnet->fc_bias, error);
     return status;
 }
 
@@ -151,16 +149,15 @@ static int take_weights(
     return status;
 }
 
-static int understand(struct resnet *resnet, const char *state, struct error *error)
+int resnet_understand(
+    struct resnet *resnet, const char *state, bool weights, struct error *error)
 {
-    struct resnet_found *found = NULL;
-    int status = resnet_find(&resnet->model, state, &found, error);
+    int status = resnet_find(&resnet->model, state, &resnet->found, error);
     if (status == 0)
-        status = resnet_configure(resnet, found, error);
-    if (status == 0)
-        status = take_weights(resnet, found, error);
-    resnet_found_free(found);
-    return status;
+        status = resnet_configure(resnet, resnet->found, error);
+    if (status == 0 && weights)
+        status = take_weights(resnet, resnet->found, error);
+    return status < 0 ? model_blame(&resnet->model, status, error) : 0;
 }
 
 int resnet_open(struct resnet *resnet, const char *name, const char *state, struct error *error)
@@ -169,12 +166,9 @@ int resnet_open(struct resnet *resnet, const char *name, const char *state, stru
     int status = model_open(&resnet->model, name, "SACCADE_RESNET", "resnet20-cifar10", error);
     if (status < 0)
         return status;
-    status = understand(resnet, state, error);
-    if (status < 0) {
-        const struct error why = *error;
-        fail(error, status, "%.300s: %.700s", resnet->model.path, why.text);
+    status = resnet_understand(resnet, state, true, error);
+    if (status < 0)
         resnet_close(resnet);
-    }
     return status;
 }
 
@@ -182,6 +176,7 @@ void resnet_close(struct resnet *resnet)
 {
     free(resnet->blocks);
     free(resnet->converted);
+    resnet_found_free(resnet->found);
     model_close(&resnet->model);
     memset(resnet, 0, sizeof *resnet);
 }

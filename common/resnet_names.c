@@ -235,6 +235,11 @@ static const struct naming *choose_naming(const struct tensors *tensors, const c
     return NULL;
 }
 
+bool resnet_is_one(const struct tensors *tensors, const char *state)
+{
+    return choose_naming(tensors, state) != NULL;
+}
+
 int resnet_find(const struct model *model, const char *state, struct resnet_found **result,
     struct error *error)
 {

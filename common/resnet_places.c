@@ -87,8 +87,8 @@ int resnet_places(
         const char *end = item + strcspn(item, ",");
         if (!want(resnet, item, end, wanted))
             return fail(error, BAD_USAGE,
-                "%.*s: no such place: there is stem, layer1..layer%zu, and single blocks from "
-                "layer1-0 to layer%zu-%zu",
+                "--at %.*s: no such place: there is stem, layer1..layer%zu, and single blocks "
+                "from layer1-0 to layer%zu-%zu",
                 (int)(end - item < 40 ? end - item : 40), item, resnet->stages, resnet->stages,
                 resnet->depths[resnet->stages - 1] - 1);
         if (!*end)

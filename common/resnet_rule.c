@@ -156,9 +156,9 @@ static const char *habit_of(const struct resnet *resnet, const struct resnet_fou
         return "torchvision-232";
     if (strcmp(resnet->family, "cifar") != 0)
         return resnet->family;
-    return padded && resnet->stages == 3             ? "cifar-a"
-           : found->shortcuts && resnet->stages == 4 ? "cifar-b"
-                                                     : "cifar";
+    return padded && resnet->stages == 3                      ? "cifar-a"
+           : found && found->shortcuts && resnet->stages == 4 ? "cifar-b"
+                                                              : "cifar";
 }
 
 /* [3, height, width] */

@@ -162,7 +162,7 @@ static int add_maps(struct sheet *sheet, struct sheet_sample *to, const struct s
     free(scratch.bytes);
     to->count = sheet->map_count - to->first;
     if (status == 0 && to->count == 0)
-        status = fail(error, BAD_USAGE, "has no maps: run attnsplit or rollout");
+        status = fail(error, BAD_USAGE, "has no maps: run attnsplit, rollout or gradcam");
     return status;
 }
 

@@ -126,7 +126,19 @@ void vit_close(struct vit *vit);
 /* The object for the member __stream__/model. */
 json_t *vit_describe(const struct vit *vit);
 
-/* The parts of vit_open. */
+/*
+ * The parts of vit_open. vit_open_model opens what name says, or what vit_open takes where it
+ * is NULL; vit_understand does the rest, of a vit that is zeros but for its model, which after
+ * an error too the caller closes. Without weights no pass can be made of it.
+ */
+int vit_open_model(struct model *model, const char *name, struct error *error);
+int vit_understand(
+    struct vit *vit, const struct vit_wishes *wishes, bool weights, struct error *error);
+
+/* Whether a tensor of that state dict is named as a ViT's patch embedding. */
+bool vit_is_one(const struct tensors *tensors, const char *state);
+
+/* And those of vit_understand. */
 struct vit_found;
 int vit_find(const struct tensors *tensors, const char *state, struct vit_found **found,
     struct error *error);
@@ -163,6 +175,7 @@ struct vit_plan {
     size_t batch;         /* at most so many pictures at once */
     size_t height, width; /* of them, both multiples of the patch */
     size_t lowest;    /* the lowest layer whose gradients will be asked, or VIT_NO_GRADIENT */
+    bool training;    /* gradients of weights will be asked too */
     const bool *keep; /* [layers]: from lowest on, those whose attention no output will hold, so
                        * that the pass has to; NULL: none. Not looked at after vit_prepare */
 };
@@ -173,17 +186,31 @@ struct vit_outputs {
     float *const *tokens;    /* [(layers + 1) * B]: f32 [T, D]; or NULL */
     float *const *logits;    /* [B]: f32 [C]; or NULL */
     float *const *act; /* [layers * B]: what norm1 gives, f32 [D, rows, columns]; or NULL */
+    /* [layers, 2, B]: what multiplies the attention's and the MLP's branch of each picture,
+     * there until the backward pass is done; NULL: 1. */
+    const float *drop_path;
+};
+
+/* Places for the tensors of a model, as struct vit has them; each may be NULL. */
+struct vit_slots {
+    float *global[GLOBAL_SLOTS];
+    float *(*blocks)[BLOCK_SLOTS]; /* [layers] */
 };
 
 struct vit_gradients {
     float *const *attention; /* [layers * B]: d target / d attention, f32 [H, T, T]; or NULL */
     float *const *act; /* [layers * B]: d target / d act, f32 [D, rows, columns]; or NULL */
+    const struct vit_slots *weights; /* added to; NULL: none are asked */
 };
 
 /* Buffers are allocated here, never in a pass. Replaces what *pass was (NULL at first). */
 int vit_prepare(const struct vit *vit, struct vit_pass **pass, const struct vit_plan *plan,
     struct threads *threads, struct error *error);
 void vit_pass_free(struct vit_pass *pass);
+/* Bytes of its buffers. */
+size_t vit_pass_bytes(const struct vit_pass *pass);
+/* To be called when positions or the tokens before the patches have changed since. */
+void vit_refresh(const struct vit *vit, struct vit_pass *pass);
 
 /* inputs: B arrays f32 [3, height, width]. */
 void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *const *inputs,
@@ -192,7 +219,7 @@ void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *cons
 /*
  * After a forward pass of the same batch, whose attention outputs must still be as it left
  * them. logit_gradients [B, C]: d target / d logits (one-hot for one class's logit). Goes down
- * to the plan's lowest layer and no further.
+ * to the plan's lowest layer and no further, but for wanted weights before the blocks.
  */
 void vit_backward(const struct vit *vit, struct vit_pass *pass, size_t batch,
     const float *logit_gradients, const struct vit_gradients *gradients);

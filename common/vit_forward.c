@@ -6,21 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-/*
- * One picture's patches: pixels gathered as [N, 3 * ph * pw], times the patch weights, plus
- * bias and positions, behind the prefix tokens.
- */
-static void embed_picture(void *argument, size_t b, size_t worker)
+void gather_patches(const struct step *step, size_t b, float *to)
 {
-    const struct step *step = argument;
     const struct vit_pass *pass = step->pass;
-    const struct vit_config *config = &step->vit->config;
-    const size_t ph = config->patch_rows, pw = config->patch_columns, dim = config->dim;
-    const size_t pixels = 3 * ph * pw, n = pass->rows * pass->columns;
-    float *patches = pass->hidden + b * n * pixels, *to = patches;
-    float *x = pass->x + b * pass->tokens * dim;
-    float *first = x + config->prefix * dim;
-    (void)worker;
+    const size_t ph = step->vit->config.patch_rows, pw = step->vit->config.patch_columns;
     for (size_t r = 0; r < pass->rows; r++)
         for (size_t c = 0; c < pass->columns; c++)
             for (size_t channel = 0; channel < 3; channel++)
@@ -30,11 +19,31 @@ static void embed_picture(void *argument, size_t b, size_t worker)
                             + (channel * pass->plan.height + r * ph + y) * pass->plan.width
                             + c * pw,
                         pw * sizeof *to);
+}
+
+/*
+ * One picture's patches: pixels gathered as [N, 3 * ph * pw], times the patch weights, plus
+ * bias and positions, behind the prefix tokens.
+ */
+static void embed_picture(void *argument, size_t b, size_t worker)
+{
+    const struct step *step = argument;
+    const struct vit_pass *pass = step->pass;
+    const struct vit_config *config = &step->vit->config;
+    const size_t dim = config->dim, pixels = 3 * config->patch_rows * config->patch_columns;
+    const size_t n = pass->rows * pass->columns;
+    float *patches = pass->hidden + b * n * pixels;
+    float *x = pass->x + b * pass->tokens * dim;
+    float *first = x + config->prefix * dim;
+    (void)worker;
+    gather_patches(step, b, patches);
     gemm(n, dim, pixels, 1, (struct matrix){ patches, pixels, 1 },
         transposed(step->vit->global[PATCH_WEIGHT], pixels), 0, first, dim);
     bias_forward(first, step->vit->global[PATCH_BIAS], n, dim, dim);
     memset(x, 0, config->prefix * dim * sizeof *x);
-    residual_forward(x, pass->positions, NULL, NULL, pass->tokens, dim, dim);
+    residual_forward(x, pass->positions, NULL, NULL, 1, pass->tokens, dim, dim);
+    if (pass->embedded)
+        memcpy(pass->embedded + b * pass->tokens * dim, x, pass->tokens * dim * sizeof *x);
     if (step->vit->global[PRE_NORM_WEIGHT])
         layernorm_forward(x, x, step->vit->global[PRE_NORM_WEIGHT],
             step->vit->global[PRE_NORM_BIAS], pass->tokens, dim, config->eps);
@@ -132,6 +141,12 @@ static void finish_qkv(void *argument, size_t b, size_t worker)
     }
 }
 
+/* What the heads make of the values, side by side. */
+static float *gathered(const struct step *step)
+{
+    return step->kept->out ? step->kept->out : step->pass->y;
+}
+
 /* One head of one picture: softmax(q k^T / sqrt(d)) in the buffer that is sent, times v. */
 static void attend(void *argument, size_t i, size_t worker)
 {
@@ -146,27 +161,37 @@ static void attend(void *argument, size_t i, size_t worker)
     float *scores = step->kept->attention[b] ? step->kept->attention[b] + h * t * t
                                              : pass->scores + worker * t * t;
     gemm(t, t, head, 1.0f / sqrtf((float)head), (struct matrix){ q, stride, 1 },
-        (struct matrix){ k, 1, stride }, 0, scores, t);
+        turned_head(pass, k, stride, head, worker), 0, scores, t);
     softmax_forward(scores, t, t, t);
     gemm(t, head, t, 1, (struct matrix){ scores, t, 1 }, (struct matrix){ v, stride, 1 }, 0,
-        pass->y + b * t * dim + h * head, dim);
+        gathered(step) + b * t * dim + h * head, dim);
 }
 
-/* The finish of a branch's last product: x += scale * (z + bias). */
+/* The finish of a branch's last product: x += scale * (z + bias), times the picture's factor.
+ */
 struct branch {
     const struct step *step;
     int bias, scale;
+    const float *factors; /* [B], or NULL: 1 */
 };
 
 static void add_branch(void *argument, size_t row, size_t rows, size_t column, size_t columns)
 {
     const struct branch *branch = argument;
     const struct vit_pass *pass = branch->step->pass;
-    const size_t dim = branch->step->vit->config.dim, at = row * dim + column;
+    const size_t dim = branch->step->vit->config.dim;
     const float *bias = weight(branch->step, branch->bias);
     const float *scale = weight(branch->step, branch->scale);
-    residual_forward(pass->x + at, pass->z + at, bias ? bias + column : NULL,
-        scale ? scale + column : NULL, rows, columns, dim);
+    for (size_t end = row + rows, next; row < end; row = next) {
+        const size_t picture = row / pass->tokens, at = row * dim + column;
+        next = branch->factors && (picture + 1) * pass->tokens < end
+                   ? (picture + 1) * pass->tokens
+                   : end;
+        const float factor = branch->factors ? branch->factors[picture] : 1;
+        if (factor != 0)
+            residual_forward(pass->x + at, pass->z + at, bias ? bias + column : NULL,
+                scale ? scale + column : NULL, factor, next - row, columns, dim);
+    }
 }
 
 static void attention_forward(struct step *step)
@@ -174,12 +199,12 @@ static void attention_forward(struct step *step)
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
     const size_t dim = config->dim, n = step->batch * pass->tokens;
-    struct branch branch = { step, PROJ_BIAS, SCALE1 };
+    struct branch branch = { step, PROJ_BIAS, SCALE1, drop_factors(step, 0) };
     threads_run(pass->threads, step->batch, norm1_picture, step);
     project_qkv(step);
     threads_run(pass->threads, step->batch, finish_qkv, step);
     threads_run(pass->threads, step->batch * config->heads, attend, step);
-    gemm_all(pass->threads, n, dim, dim, rows_of(pass->y, dim),
+    gemm_all(pass->threads, n, dim, dim, rows_of(gathered(step), dim),
         transposed(weight(step, PROJ_WEIGHT), dim), pass->z, dim, add_branch, &branch);
 }
 
@@ -255,7 +280,7 @@ static void mlp_forward(struct step *step)
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
     const size_t dim = config->dim, n = step->batch * pass->tokens;
-    struct branch branch = { step, FC2_BIAS, SCALE2 };
+    struct branch branch = { step, FC2_BIAS, SCALE2, drop_factors(step, 1) };
     threads_run(pass->threads, step->batch, norm2_picture, step);
     expand(step);
     const float *hidden = pass->hidden + (config->gated ? config->hidden : 0);
@@ -294,6 +319,8 @@ void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *cons
     struct step step = {
         .vit = vit, .pass = pass, .batch = batch, .inputs = inputs, .outputs = outputs
     };
+    pass->inputs = inputs;
+    pass->drop_path = outputs->drop_path;
     threads_run(pass->threads, batch, embed_picture, &step);
     for (size_t layer = 0; layer < vit->config.layers; layer++) {
         step_to(&step, layer);
@@ -304,7 +331,8 @@ void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *cons
     }
     step.layer = vit->config.layers;
     copy_tokens(&step, outputs);
-    const bool read = outputs->logits || pass->plan.lowest < vit->config.layers;
+    const bool read =
+        outputs->logits || pass->plan.lowest < vit->config.layers || pass->plan.training;
     if (read && vit->config.readout != READ_NONE)
         head_forward(&step, outputs->logits);
 }

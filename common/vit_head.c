@@ -127,6 +127,16 @@ static void spread(const struct reading *r, const float *pooled, float *rows)
     }
 }
 
+/* The head's own, by its share of the logits' gradients. */
+static void head_weights(const struct reading *r, const float *logit_gradients)
+{
+    const size_t count = r->batch * r->vit->model.classes;
+    for (size_t i = 0; i < count; i++)
+        r->logits[i] = r->share * logit_gradients[i];
+    reading_gradients(r->step, r->slot, r->logits, r->vit->model.classes,
+        r->vit->global[PRE_LOGITS_WEIGHT] ? r->features : r->normed, r->in);
+}
+
 static void read_backward(const struct reading *r, const float *logit_gradients, float *rows)
 {
     const struct vit *vit = r->vit;
@@ -134,6 +144,8 @@ static void read_backward(const struct reading *r, const float *logit_gradients,
     const size_t batch = r->batch, width = r->pooled_in, classes = vit->model.classes;
     float *features = pass->head_gradients, *normed = features + pass->plan.batch * r->in;
     float *pooled = normed + pass->plan.batch * width;
+    if (wants_weights(r->step))
+        head_weights(r, logit_gradients);
     gemm_all(pass->threads, batch, r->in, classes, rows_of(logit_gradients, classes),
         rows_of(vit->global[r->slot], r->in), features, r->in, NULL, NULL);
     for (size_t i = 0; i < batch * r->in; i++)
@@ -141,12 +153,16 @@ static void read_backward(const struct reading *r, const float *logit_gradients,
     if (vit->global[PRE_LOGITS_WEIGHT]) {
         for (size_t i = 0; i < batch * r->in; i++)
             features[i] *= 1 - r->features[i] * r->features[i];
+        if (wants_weights(r->step))
+            reading_gradients(r->step, PRE_LOGITS_WEIGHT, features, r->in, r->normed, width);
         gemm_all(pass->threads, batch, width, r->in, rows_of(features, r->in),
             rows_of(vit->global[PRE_LOGITS_WEIGHT], width), normed, width, NULL, NULL);
     } else {
         memcpy(normed, features, batch * width * sizeof *normed);
     }
     if (vit->global[FC_NORM_WEIGHT]) {
+        if (wants_weights(r->step))
+            row_norm_gradients(r->step, FC_NORM_WEIGHT, normed, r->pooled, 1);
         memset(pooled, 0, batch * width * sizeof *pooled);
         layernorm_backward(pooled, normed, r->pooled, vit->global[FC_NORM_WEIGHT], batch, width,
             vit->config.eps);
@@ -161,7 +177,7 @@ static void norm_back_task(void *argument, size_t b, size_t worker)
     const size_t dim = vit->config.dim, at = b * step->pass->tokens * dim;
     (void)worker;
     layernorm_backward(step->pass->dx + at, step->pass->y + at, step->pass->x + at,
-        vit->global[NORM_WEIGHT], step->pass->tokens, dim, vit->config.eps);
+        vit->global[NORM_WEIGHT], step->live, dim, vit->config.eps);
 }
 
 void head_backward(const struct step *step, const float *logit_gradients)
@@ -176,6 +192,8 @@ void head_backward(const struct step *step, const float *logit_gradients)
         const struct reading r = reading_of(step, k);
         read_backward(&r, logit_gradients, norm ? pass->y : pass->dx);
     }
+    if (norm && wants_weights(step))
+        norm_gradients(step, NORM_WEIGHT, pass->y, pass->x);
     if (norm)
         threads_run(pass->threads, step->batch, norm_back_task, (void *)step);
 }

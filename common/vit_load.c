@@ -241,7 +241,8 @@ static int take_weights(struct vit *vit, const struct vit_found *found, struct e
     return 0;
 }
 
-static int understand(struct vit *vit, const struct vit_wishes *wishes, struct error *error)
+int vit_understand(
+    struct vit *vit, const struct vit_wishes *wishes, bool weights, struct error *error)
 {
     struct vit_found *found = NULL;
     int status = vit_find(&vit->model.tensors, wishes->state, &found, error);
@@ -251,26 +252,27 @@ static int understand(struct vit *vit, const struct vit_wishes *wishes, struct e
         status = check_present(vit, found, error);
     if (status == 0)
         status = check_shapes(vit, found, error);
-    if (status == 0)
+    if (status == 0 && weights)
         status = take_weights(vit, found, error);
     vit_found_free(found);
-    return status;
+    return status < 0 ? model_blame(&vit->model, status, error) : 0;
+}
+
+int vit_open_model(struct model *model, const char *name, struct error *error)
+{
+    return model_open(model, name, "SACCADE_VIT", "vit-cifar10-p4", error);
 }
 
 int vit_open(
     struct vit *vit, const char *name, const struct vit_wishes *wishes, struct error *error)
 {
     memset(vit, 0, sizeof *vit);
-    int status = model_open(&vit->model, name, "SACCADE_VIT", "vit-cifar10-p4", error);
+    int status = vit_open_model(&vit->model, name, error);
     if (status < 0)
         return status;
-    status = understand(vit, wishes, error);
-    if (status < 0) {
-        const struct error why = *error;
-        if (strncmp(why.text, vit->model.path, strlen(vit->model.path)) != 0)
-            fail(error, status, "%.300s: %.700s", vit->model.path, why.text);
+    status = vit_understand(vit, wishes, true, error);
+    if (status < 0)
         vit_close(vit);
-    }
     return status;
 }
 

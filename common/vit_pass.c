@@ -16,6 +16,11 @@ void vit_pass_free(struct vit_pass *pass)
     free(pass);
 }
 
+size_t vit_pass_bytes(const struct vit_pass *pass)
+{
+    return pass->bytes;
+}
+
 /* Laid out twice: to learn the size, with base NULL, and to place the buffers. */
 struct layout_plan {
     float *base;
@@ -51,6 +56,8 @@ static void lay_out_layers(const struct vit *vit, struct vit_pass *pass, struct 
         if (vit->blocks[l][Q_NORM_WEIGHT - GLOBAL_SLOTS]
             || vit->blocks[l][K_NORM_WEIGHT - GLOBAL_SLOTS])
             layer->raw = place(to, n, dim, 2);
+        if (plan->training)
+            layer->out = place(to, n, dim, 1);
         if (plan->keep && plan->keep[l])
             layer->kept = place(to, plan->batch * config->heads, t, t);
     }
@@ -69,20 +76,26 @@ static void lay_out(const struct vit *vit, struct vit_pass *pass, struct layout_
     pass->qkv = place(to, n, dim, 3);
     pass->hidden = place(to, n, mlp > pixels ? mlp : pixels, 1);
     pass->scores = place(to, threads_count(pass->threads), pass->tokens, pass->tokens);
+    pass->turned = place(to, threads_count(pass->threads), dim / config->heads, pass->tokens);
     pass->pooled = place(to, batch, pooled, 2);
     pass->normed = place(to, batch, pooled, 2);
     pass->features = place(to, batch, config->features, 2);
     pass->logits = place(to, batch, vit->model.classes, 2);
-    if (pass->plan.lowest < config->layers) {
+    if (pass->plan.lowest < config->layers || pass->plan.training) {
         pass->dx = place(to, n, dim, 1);
         pass->head_gradients = place(to, batch, pooled + config->features, 3);
+    }
+    if (pass->plan.training) {
+        pass->partial = place(to, batch, partial_width(config), 1);
+        if (vit->global[PRE_NORM_WEIGHT])
+            pass->embedded = place(to, n, dim, 1);
     }
     lay_out_layers(vit, pass, to);
 }
 
 /* The prefix tokens' own values are added to their positions once: they are the same for every
  * picture. */
-static void prepare_positions(const struct vit *vit, struct vit_pass *pass)
+void vit_refresh(const struct vit *vit, struct vit_pass *pass)
 {
     const struct vit_config *config = &vit->config;
     const size_t dim = config->dim;
@@ -122,8 +135,9 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, const struct vi
         to.base = pass->arena = aligned_alloc(64, to.total * sizeof(float));
     if (!pass->arena)
         return fail_memory(error, to.total == SIZE_MAX ? to.total : to.total * sizeof(float));
+    pass->bytes = to.total * sizeof(float);
     to.total = 0;
     lay_out(vit, pass, &to);
-    prepare_positions(vit, pass);
+    vit_refresh(vit, pass);
     return 0;
 }

@@ -1,10 +1,10 @@
 /* preprocess: reads pictures, directories or shards, writes samples with the model's input. */
+#include "common/anymodel.h"
 #include "common/input.h"
 #include "common/labels.h"
 #include "common/sources.h"
 #include "common/progress.h"
 #include "common/stage.h"
-#include "common/vit.h"
 #include "formats/picture.h"
 
 #include <stdlib.h>
@@ -26,9 +26,9 @@ struct options {
 
 static const struct option_row rows[] = {
     { 'm', "model", OPTION_PATH, "MODEL",
-        "make the input as this model wants it: a .safetensors file, a directory as the hub "
-        "lays it out, or a name in $SACCADE_MODELS; default: $SACCADE_VIT, else the ViT that "
-        "comes with saccade",
+        "make the input as this ViT or ResNet wants it: a .safetensors or .pth file, a "
+        "directory as the hub lays it out, or a name in $SACCADE_MODELS; default: "
+        "$SACCADE_VIT, else the ViT that comes with saccade",
         AT(model), 0, 0, false },
     { 0, "state", OPTION_TEXT, "NAME",
         "take this state dict of a checkpoint that holds several", AT(state), 0, 0, false },
@@ -194,24 +194,24 @@ static int open_model(struct run *run, struct error *error)
     const unsigned most = least | SET_FILTER | SET_FIT;
     const bool whole = (set & most) == most && (set & (SET_RESIZE | SET_CROP_PCT));
     const struct vit_wishes wishes = { options->state, (size_t)options->heads };
-    struct vit vit;
+    struct anymodel any;
     int status = 1;
     preprocess->model = (struct input_model){ .crop = 1,
         .rule = { .fit = FIT_CROP, .flavour = VIEW_TIMM, .filter = FILTER_BICUBIC } };
     if (options->model || !(options->pack || whole))
-        status = vit_open(&vit, options->model, &wishes, error);
+        status = anymodel_open(&any, options->model, &wishes, error);
     if (status == BAD_SYSTEM && !options->model && (set & least) == least)
         status = 1;
     if (status < 0)
         return status;
     if (status > 0)
         return number_classes(run, NULL, error);
-    preprocess->model = vit.model.input;
-    preprocess->model.name = run->model_name = strdup(vit.model.name);
-    status = run->model_name ? 0 : fail_memory(error, strlen(vit.model.name));
+    preprocess->model = any.model.input;
+    preprocess->model.name = run->model_name = strdup(any.model.name);
+    status = run->model_name ? 0 : fail_memory(error, strlen(any.model.name));
     if (status == 0)
-        status = number_classes(run, &vit.model, error);
-    vit_close(&vit);
+        status = number_classes(run, &any.model, error);
+    anymodel_close(&any);
     return status;
 }
 

@@ -8,11 +8,15 @@
 
 struct options {
     uint64_t count;
+    bool target;
 };
 
 static const struct option_row rows[] = {
     { 'n', "count", OPTION_COUNT, "N", "print N classes a sample (5)",
         offsetof(struct options, count), 1, 1e9, false },
+    { 0, "target", OPTION_FLAG, NULL,
+        "print the row of the target that model.json names as well, whatever its rank",
+        offsetof(struct options, target), 0, 0, false },
     OPTION_END,
 };
 
@@ -65,7 +69,7 @@ static int get_logits(
         return fail(error, BAD_USAGE,
             sample_find(sample, "model.json")
                 ? "has no logits: they were dropped, or its model has no classifier"
-                : "has no logits: run vitfwd");
+                : "has no logits: run vitfwd or resnetfwd");
     int status = sample_floats(sample, "logits.npy", 1, logits, &topk->scratch, error);
     if (status == 0 && logits->count == 0)
         status = fail(error, BAD_SAMPLE, "logits.npy is of no classes");
@@ -122,6 +126,30 @@ static int print_row(struct run *run, const char *key, size_t rank, double prob,
     return status < 0 ? status : run_print(run, error, "\n");
 }
 
+/* Where the class that model.json names as the target stands in the order. */
+static int rank_target(const struct topk *topk, const struct sample *sample, size_t classes,
+    size_t *rank, struct error *error)
+{
+    json_t *model = NULL;
+    int status = sample_find(sample, "model.json")
+                     ? sample_json(sample, "model.json", &model, error)
+                     : 0;
+    if (status < 0)
+        return status;
+    const json_t *target = json_object_get(json_object_get(model, "target"), "index");
+    const bool named = json_is_integer(target);
+    const json_int_t index = json_integer_value(target);
+    json_decref(model);
+    if (!named)
+        return fail(error, BAD_USAGE,
+            "has no target in model.json, which --target needs: run vitfwd or resnetfwd");
+    for (*rank = 0; *rank < classes; ++*rank)
+        if (index >= 0 && topk->ranked[*rank].index == (size_t)index)
+            return 0;
+    return fail(error, BAD_SAMPLE, "model.json's target is class %lld, logits.npy is of %zu",
+        (long long)index, classes);
+}
+
 static int print_rows(struct run *run, const struct sample *sample, const char *model,
     const struct floats *logits, struct error *error)
 {
@@ -138,7 +166,12 @@ static int print_rows(struct run *run, const struct sample *sample, const char *
     if (labelled > 0)
         snprintf(label, sizeof label, "%lld", (long long)number);
     int status = labelled < 0 ? labelled : rank_logits(topk, logits, &sum, error);
-    for (size_t i = 0; i < logits->count && i < options->count && status == 0; i++) {
+    size_t target = 0;
+    if (status == 0 && options->target)
+        status = rank_target(topk, sample, logits->count, &target, error);
+    for (size_t i = 0; i < logits->count && status == 0; i++) {
+        if (i >= options->count && i != target)
+            continue;
         const double above = (double)topk->ranked[i].logit - (double)topk->ranked[0].logit;
         status = print_row(run, sample->key, i, exp(above) / sum, label, model, error);
     }

@@ -205,8 +205,11 @@ static int prepare(struct run *run, const struct batch *batch, struct error *err
     state->height = batch->height;
     state->width = batch->width;
     state->batch = batch->count;
-    const struct vit_plan plan = { batch->count, batch->height, batch->width, state->lowest,
-        state->keep };
+    const struct vit_plan plan = { .batch = batch->count,
+        .height = batch->height,
+        .width = batch->width,
+        .lowest = state->lowest,
+        .keep = state->keep };
     return vit_prepare(&state->vit, &state->pass, &plan, run->threads, error);
 }
 
@@ -240,10 +243,12 @@ static int forward(struct run *run, const struct batch *batch, struct error *err
         status = add_members(state, batch, b, run->common.keep, error);
     if (status < 0)
         return status;
-    const struct vit_outputs outputs = { state->rows[ATTENTION], state->rows[TOKENS],
-        state->logits, state->rows[ACT] };
-    const struct vit_gradients gradients = { state->rows[ATTENTION_GRADIENT],
-        state->rows[ACT_GRADIENT] };
+    const struct vit_outputs outputs = { .attention = state->rows[ATTENTION],
+        .tokens = state->rows[TOKENS],
+        .logits = state->logits,
+        .act = state->rows[ACT] };
+    const struct vit_gradients gradients = { .attention = state->rows[ATTENTION_GRADIENT],
+        .act = state->rows[ACT_GRADIENT] };
     vit_forward(&state->vit, state->pass, batch->inputs, batch->count, &outputs);
     if (!vit_is_finite(&state->vit, state->pass, batch->count))
         status = model_check_finite(&state->vit.model, error);

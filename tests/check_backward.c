@@ -219,17 +219,100 @@ START_TEST(gated_gradient)
 }
 END_TEST
 
+/* Below, a function of what all rows share: dy and other are [ROWS, n]. */
+
+static double by_norm_weight(const struct function *f, const double *weight)
+{
+    double sum = 0;
+    for (size_t row = 0; row < ROWS; row++) {
+        const float *x = f->other + row * f->n, *dy = f->dy + row * f->n;
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < f->n; i++)
+            mean += (double)x[i] / (double)f->n;
+        for (size_t i = 0; i < f->n; i++)
+            variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)f->n;
+        for (size_t i = 0; i < f->n; i++)
+            sum += (double)dy[i] * weight[i] * ((double)x[i] - mean) / sqrt(variance + eps);
+    }
+    return sum;
+}
+
+static double by_bias(const struct function *f, const double *bias)
+{
+    double sum = 0;
+    for (size_t i = 0; i < ROWS * f->n; i++)
+        sum += (double)f->dy[i] * bias[i % f->n];
+    return sum;
+}
+
+static double by_scale(const struct function *f, const double *scale)
+{
+    double sum = 0;
+    for (size_t i = 0; i < ROWS * f->n; i++)
+        sum += (double)f->dy[i] * scale[i % f->n] * (double)f->other[i];
+    return sum;
+}
+
+/* They add to what is there. */
+START_TEST(norm_weight_gradients)
+{
+    const size_t n = sizes[_i];
+    float x[ROWS * MOST], dy[ROWS * MOST], weight[MOST], bias[MOST], before[2][MOST];
+    fill(x, ROWS * n, 2);
+    fill(dy, ROWS * n, 1);
+    fill(before[0], n, 1);
+    fill(before[1], n, 1);
+    memcpy(weight, before[0], sizeof weight);
+    memcpy(bias, before[1], sizeof bias);
+    layernorm_weights(weight, bias, dy, x, ROWS, n, (float)eps);
+    const struct function by_weight = { n, by_norm_weight, dy, NULL, x, 0 };
+    const struct function of_bias = { n, by_bias, dy, NULL, NULL, 0 };
+    expect_slopes(&by_weight, x, weight, before[0], "norm's weight");
+    expect_slopes(&of_bias, x, bias, before[1], "norm's bias");
+}
+END_TEST
+
+/* Of a bias and of a scale; rows apart, and what is between them is nobody's. */
+START_TEST(column_gradients)
+{
+    const size_t n = sizes[_i];
+    for (size_t gap = 0; gap < 4; gap += 3) {
+        float x[ROWS * MOST], dy[ROWS * MOST], before[MOST], bias[MOST], scale[MOST];
+        float wide_x[ROWS * (MOST + 3)], wide_dy[ROWS * (MOST + 3)];
+        fill(x, ROWS * n, 2);
+        fill(dy, ROWS * n, 1);
+        fill(before, n, 1);
+        for (size_t i = 0; i < ROWS * (n + gap); i++) {
+            const size_t row = i / (n + gap), column = i % (n + gap);
+            wide_x[i] = column < n ? x[row * n + column] : NAN;
+            wide_dy[i] = column < n ? dy[row * n + column] : NAN;
+        }
+        memcpy(bias, before, sizeof bias);
+        memcpy(scale, before, sizeof scale);
+        column_sums(bias, wide_dy, ROWS, n, n + gap);
+        column_products(scale, wide_dy, wide_x, ROWS, n, n + gap);
+        const struct function of_bias = { n, by_bias, dy, NULL, NULL, 0 };
+        const struct function of_scale = { n, by_scale, dy, NULL, x, 0 };
+        expect_slopes(&of_bias, x, bias, before, "sums");
+        expect_slopes(&of_scale, x, scale, before, "products");
+    }
+}
+END_TEST
+
 START_TEST(rows)
 {
     const size_t n = sizes[_i];
     float x[ROWS * MOST], scale[MOST], y[ROWS * MOST], sum[ROWS * MOST];
     fill(x, ROWS * n, 1);
     fill(scale, n, 1);
-    scale_rows(y, x, scale, ROWS, n);
+    scale_rows(y, x, scale, 1, ROWS, n);
     memcpy(sum, x, sizeof sum);
     add_rows(sum, y, ROWS, n - 1, n);
+    float turned[ROWS * MOST];
+    transpose_rows(turned, x, ROWS, n, n);
     for (size_t i = 0; i < ROWS * n; i++) {
         ck_assert(y[i] == x[i] * scale[i % n]);
+        ck_assert(turned[i % n * ROWS + i / n] == x[i]);
         ck_assert(sum[i] == (i % n == n - 1 ? x[i] : x[i] + y[i]));
     }
 }
@@ -244,6 +327,8 @@ int main(void)
     tcase_add_loop_test(cases, activation_gradient, GELU_ERF, RELU + 1);
     tcase_add_loop_test(cases, activation_far_out, GELU_ERF, RELU + 1);
     tcase_add_loop_test(cases, gated_gradient, GELU_ERF, RELU + 1);
+    tcase_add_loop_test(cases, norm_weight_gradients, 0, (int)COUNT(sizes));
+    tcase_add_loop_test(cases, column_gradients, 0, (int)COUNT(sizes));
     tcase_add_loop_test(cases, rows, 0, (int)COUNT(sizes));
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -1,5 +1,5 @@
 /*
- * common/conv: every loop against its definition in double, gradients against
+ * common/conv and conv_weights: every loop against its definition in double, gradients against
  * the transposed definition, the same bytes for every number of threads.
  */
 #include "common/conv.h"
@@ -37,6 +37,7 @@ static const struct {
     { { 3, 8, 7, 2, 3, 1, NULL, NULL }, 1, 2, 1 },
     { { 4, 4, 2, 2, 0, 1, NULL, NULL }, 1, 5, 4 },
     { { 4, 4, 5, 3, 2, 2, NULL, NULL }, 2, 11, 10 },
+    { { 8, 16, 3, 1, 1, 1, NULL, NULL }, 5, 31, 32 },
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -196,6 +197,80 @@ START_TEST(merged_groups)
 }
 END_TEST
 
+/* Added to what is there, with exactly the room asked for, by any number of threads. */
+START_TEST(weight_gradients)
+{
+    struct work work;
+    begin(&work, _i);
+    const struct conv *conv = &work.conv;
+    const size_t count = conv->kernel * conv->kernel * conv->in / conv->groups * conv->out;
+    const size_t outputs = work.run.batch * work.rows * work.columns;
+    const struct naive x =
+        naive_from(work.x, work.run.batch, work.run.height, work.run.width, conv->in);
+    const struct naive dy =
+        naive_from(work.y, work.run.batch, work.rows, work.columns, conv->out);
+    double *expected = naive_weight_gradient(conv, &x, &dy);
+    float *first = make(count, 10), *dw = make(count, 10), *before = make(count, 10);
+    for (size_t t = 0; t < 3; t++) {
+        struct conv_run run = on(&work, conv, t);
+        const size_t room = conv_weight_room(&run);
+        float *sums = make(room, 11), *to = t ? dw : first;
+        memcpy(to, before, count * sizeof *to);
+        conv_weight_gradient(&run, work.x, work.y, to, sums);
+        ck_assert(sums[room] == UNTOUCHED && to[count] == UNTOUCHED);
+        free(run.scratch);
+        free(sums);
+        if (t > 0)
+            ck_assert_mem_eq(dw, first, count * sizeof *dw);
+    }
+    for (size_t i = 0; i < count; i++)
+        expect_near((double)first[i], expected[i] + (double)before[i],
+            32 * EPS * sqrt((double)outputs + 16), "weight gradient", i);
+    free(expected);
+    free(first);
+    free(dw);
+    free(before);
+    free(x.data);
+    free(dy.data);
+    end(&work);
+}
+END_TEST
+
+/* Where a convolution can be turned, the turned one is its transpose. */
+START_TEST(flipped)
+{
+    struct work work;
+    struct conv turned;
+    begin(&work, _i);
+    const struct conv *conv = &work.conv;
+    const bool odd = conv->kernel == 2 * conv->pad + 1;
+    ck_assert_int_eq(conv_flip(conv, &turned), conv->stride == 1 && odd && conv->kernel > 1);
+    if (conv->stride == 1 && odd && conv->kernel > 1) {
+        const size_t count = conv->kernel * conv->kernel * conv->in / conv->groups * conv->out;
+        float *weight = make(count, 9), *dx = make(work.in_count, 9);
+        const struct naive dy =
+            naive_from(work.y, work.run.batch, work.rows, work.columns, conv->out);
+        struct naive expected = naive_conv_gradient(conv, &dy, work.run.height, work.run.width);
+        conv_flip_weights(conv, &turned, weight);
+        ck_assert(weight[count] == UNTOUCHED && turned.weight == weight && !turned.bias);
+        struct conv_run run = on(&work, &turned, 1);
+        run.height = work.rows;
+        run.width = work.columns;
+        free(run.scratch);
+        run.stride = conv_scratch(&run);
+        run.scratch = malloc(2 * run.stride * sizeof *run.scratch + 1);
+        conv_forward(&run, work.y, dx, NULL, false);
+        expect_all(dx, &expected, work.bound, "turned");
+        free(run.scratch);
+        free(weight);
+        free(dx);
+        free(dy.data);
+        free(expected.data);
+    }
+    end(&work);
+}
+END_TEST
+
 START_TEST(sides)
 {
     static const size_t expected[][7] = { /* kernel, stride, pad: of sides 0, 1, 2, 3 */
@@ -247,6 +322,8 @@ int main(void)
     tcase_add_loop_test(tests, input_gradients, 0, CASES);
     tcase_add_loop_test(tests, merged_groups, 0, CASES);
     tcase_add_loop_test(tests, convolutions_keep_nan, 0, CASES);
+    tcase_add_loop_test(tests, weight_gradients, 0, CASES);
+    tcase_add_loop_test(tests, flipped, 0, CASES);
     tcase_add_test(tests, sides);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -7,6 +7,9 @@
 #include "common/gemm.h"
 #include "tests/families.h"
 
+static char cases[MAX_CASES][64];
+static int case_count;
+
 /* The largest differences of one forward pass from the reference. */
 struct differences {
     double attention, tokens, logits; /* absolute; relative to the largest; likewise */
@@ -28,8 +31,12 @@ static bool run(const struct vit *vit, const char *name, bool second, size_t thr
     float **attention = make_rows(config->layers * batch, config->heads * t * t);
     float **tokens = make_rows((config->layers + 1) * batch, t * config->dim);
     float **logits = make_rows(batch, vit->model.classes + 1);
-    const struct vit_outputs outputs = { attention, tokens, logits, NULL };
-    const struct vit_plan plan = { batch, h, w, VIT_NO_GRADIENT, NULL };
+    const struct vit_outputs outputs = {
+        .attention = attention, .tokens = tokens, .logits = logits
+    };
+    const struct vit_plan plan = {
+        .batch = batch, .height = h, .width = w, .lowest = VIT_NO_GRADIENT
+    };
     const float *inputs[MAX_BATCH];
     for (size_t b = 0; b < batch; b++)
         inputs[b] = input.data + b * 3 * h * w;

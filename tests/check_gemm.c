@@ -260,6 +260,52 @@ START_TEST(products_on_threads)
 }
 END_TEST
 
+/* Weights' gradients: from few rows and columns to a ViT's, over many tokens or none. */
+static const struct {
+    size_t m, n, k, layout;
+} sums[] = {
+    { 1, 1, 1, 2 },
+    { 5, 3, 0, 2 },
+    { 10, 192, 128, 2 },
+    { 47, 49, 65, 4 },
+    { 48, 384, 257, 2 },
+    { 49, 385, 64, 0 },
+    { 192, 192, 1025, 2 },
+    { 193, 767, 33, 3 },
+    { 384, 128, 4096, 2 },
+    { 577, 769, 16, 1 },
+};
+
+/* C += A B on 1, 2, 3 and 5 threads: the right numbers, the same bytes. */
+START_TEST(sums_on_threads)
+{
+    const size_t m = sums[_i].m, n = sums[_i].n, k = sums[_i].k, l = sums[_i].layout;
+    const size_t stride = n + layouts[l].c_gap;
+    static const size_t counts[] = { 1, 2, 3, 5 };
+    struct matrix a, b;
+    float *a_data = make_matrix(m, k, layouts[l].a, layouts[l].a_gap, &a);
+    float *b_data = make_matrix(k, n, layouts[l].b, layouts[l].b_gap, &b);
+    float *first = make_result(m, n, stride, 0.5f);
+    double *expected = naive_product(m, n, k, 1, a, b, 1, first, stride);
+    for (size_t t = 0; t < 4; t++) {
+        struct threads *threads;
+        struct error error;
+        float *c = make_result(m, n, stride, 0.5f);
+        ck_assert_int_eq(threads_create(&threads, counts[t], &error), 0);
+        gemm_add(threads, m, n, k, a, b, t ? c : first, stride);
+        threads_free(threads);
+        if (t > 0)
+            ck_assert_int_eq(memcmp(c, first, m * stride * sizeof *c), 0);
+        free(c);
+    }
+    expect_product(first, expected, m, n, k, stride);
+    free(first);
+    free(expected);
+    free(a_data);
+    free(b_data);
+}
+END_TEST
+
 int main(void)
 {
     gemm_start();
@@ -271,6 +317,7 @@ int main(void)
     tcase_add_test(tests, empty_products);
     tcase_add_test(tests, products_keep_nan);
     tcase_add_loop_test(tests, products_on_threads, 0, sizeof big / sizeof *big);
+    tcase_add_loop_test(tests, sums_on_threads, 0, sizeof sums / sizeof *sums);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

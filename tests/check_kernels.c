@@ -311,7 +311,7 @@ START_TEST(adds)
             fill_rows(y, ROWS, columns, stride, 7, 4);
             memcpy(before, y, sizeof y);
             residual_forward(
-                y, x, biased ? bias : NULL, scaled ? scale : NULL, ROWS, columns, stride);
+                y, x, biased ? bias : NULL, scaled ? scale : NULL, 1, ROWS, columns, stride);
             expect_gaps(y, ROWS, columns, stride);
             for (size_t i = 0; i < ROWS * stride; i++) {
                 const size_t c = i % stride;

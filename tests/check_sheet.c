@@ -239,7 +239,7 @@ START_TEST(refuses)
     add(&sheet, &sample, "");
     begin(&sample, "bare", WIDTH, HEIGHT);
     ck_assert_int_eq(sheet_add(&sheet, &sample, true, &warning, &error), BAD_USAGE);
-    ck_assert_str_eq(error.text, "has no maps: run attnsplit or rollout");
+    ck_assert_str_eq(error.text, "has no maps: run attnsplit, rollout or gradcam");
     begin(&sample, "size", WIDTH + 1, HEIGHT);
     put(&sample, "abnar", -1, -1, "vit:1", 1);
     ck_assert_int_eq(sheet_add(&sheet, &sample, true, &warning, &error), BAD_SAMPLE);

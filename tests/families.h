@@ -13,9 +13,6 @@
 #define ROOT "tests/data/vit"
 enum { MAX_CASES = 80, MAX_BATCH = 4 };
 
-static char cases[MAX_CASES][64];
-static int case_count;
-
 static inline void open_case(struct vit *vit, const char *name, const json_t *json)
 {
     char path[256];
@@ -154,6 +151,40 @@ static inline bool mutate(struct vit *vit, const char *mutation, bool *second)
         ck_abort_msg("a mutation that this test doesn't know: %s", mutation);
     }
     return true;
+}
+
+static inline bool is_listed(const json_t *mutations, const char *mutation)
+{
+    size_t i;
+    json_t *listed;
+    json_array_foreach(mutations, i, listed)
+        if (strcmp(json_string_value(listed), mutation) == 0)
+            return true;
+    return false;
+}
+
+/* What a backward pass alone can get wrong. False: not of this model. */
+static inline bool mutate_backward(struct vit *vit, const char *mutation, const json_t *listed)
+{
+    bool second, has;
+    struct vit_config *config = &vit->config;
+    if (strcmp(mutation, "scale2") == 0) {
+        for (size_t l = 0; l < config->layers; l++)
+            vit->blocks[l][SCALE2 - GLOBAL_SLOTS] = NULL;
+        return is_listed(listed, "layerscale");
+    }
+    if (strcmp(mutation, "final_norm") == 0) {
+        has = config->final_norm;
+        config->final_norm = false;
+        return has;
+    }
+    if (strcmp(mutation, "fc_norm") == 0) {
+        has = vit->global[FC_NORM_WEIGHT];
+        vit->global[FC_NORM_WEIGHT] = NULL;
+        return has;
+    }
+    return (strcmp(mutation, "act") == 0 || is_listed(listed, mutation))
+           && mutate(vit, mutation, &second);
 }
 
 #endif

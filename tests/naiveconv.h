@@ -94,6 +94,19 @@ static inline struct naive naive_conv_gradient(
     return dx;
 }
 
+/* The gradient of the weights, in their layout; the caller's to free. */
+static inline double *naive_weight_gradient(
+    const struct conv *conv, const struct naive *x, const struct naive *dy)
+{
+    const size_t in = conv->in / conv->groups, out = conv->out / conv->groups;
+    double *dw = calloc(conv->kernel * conv->kernel * in * conv->out + 1, sizeof *dw);
+    ck_assert_ptr_nonnull(dw);
+    NAIVE_MEETINGS(conv, *x, *dy)
+    dw[(((o / out * conv->kernel + ky) * conv->kernel + kx) * in + i) * out + o % out] +=
+        from[naive_channel(conv, o, i)] * to[o];
+    return dw;
+}
+
 static inline void naive_relu(struct naive *x)
 {
     for (size_t i = 0; i < naive_count(x); i++)

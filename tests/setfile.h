@@ -74,11 +74,12 @@ static inline void put_bytes(const char *path, struct bytes *bytes)
 static inline struct bytes make_cifar(unsigned count, unsigned labels, unsigned classes)
 {
     struct bytes bytes = { 0 };
-    for (unsigned i = 0; i < count; i++) {
-        const unsigned char pair[2] = { (unsigned char)(labels == 1 ? i * 7 % classes : i % 20),
-            (unsigned char)(i * 7 % classes) };
-        put(&bytes, pair, labels);
-        fill_bytes(put(&bytes, NULL, 3072), 3072, i);
+    unsigned char *at = put(&bytes, NULL, count * (labels + (size_t)3072));
+    for (unsigned i = 0; i < count; i++, at += 3072) {
+        if (labels == 2)
+            *at++ = (unsigned char)(i % 20);
+        *at++ = (unsigned char)(i * 7 % classes);
+        fill_bytes(at, 3072, i);
     }
     return bytes;
 }

@@ -114,9 +114,12 @@ static inline void run_forward(const struct vit *vit)
     const float *inputs[2] = { input, input };
     ck_assert_int_eq(threads_create(&threads, 2, &error), 0);
     ck_assert_int_eq(vit_prepare(vit, &pass,
-                         &(struct vit_plan){ 2, h, w, VIT_NO_GRADIENT, NULL }, threads, &error),
+                         &(struct vit_plan){
+                             .batch = 2, .height = h, .width = w, .lowest = VIT_NO_GRADIENT },
+                         threads, &error),
         0);
-    vit_forward(vit, pass, inputs, 2, &(struct vit_outputs){ attentions, NULL, outputs, NULL });
+    vit_forward(vit, pass, inputs, 2,
+        &(struct vit_outputs){ .attention = attentions, .logits = outputs });
     for (size_t i = 0; i < 2 * vit->model.classes; i++)
         ck_assert(isfinite(logits[i]));
     for (size_t i = 0; i < config->heads * t * t; i++)

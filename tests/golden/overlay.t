@@ -43,7 +43,7 @@ overlay: standard input: truncated: ends inside gradient101x67.ppm
 0
 
 $ preprocess gradient101x67.ppm 2>/dev/null | overlay | wc -c
-overlay: gradient101x67: has no maps: run attnsplit or rollout
+overlay: gradient101x67: has no maps: run attnsplit, rollout or gradcam
 0
 
 $ rollout map.tar 2>/dev/null | overlay; echo

@@ -44,6 +44,45 @@ $ . ./view.sh; for model in timm-plain hf-vit-old hf-deit hf-siglip-full; do
 "input":[12,12],"resize":[14,14],"crop_pct":null,"fit":"squash","filter":"bicubic","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"hf-deit:74d7bd64","set":[]}
 "input":[12,12],"resize":[12,12],"crop_pct":null,"fit":"squash","filter":"bicubic","mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"for":"hf-siglip-full:00ff7ee6","set":[]}
 
+# A ResNet's rule; its input is the one that resnetfwd makes itself. Class names; what is neither.
+
+$ resnets() { for model in timm-basic hf-basic cifar-a/model.th torchvision-wide/model.pth; do echo $DATA/resnet/$model; done; }; declare -f resnets >resnets.sh
+
+$ . ./view.sh; . ./resnets.sh; for model in $(resnets); do
+>     preprocess -m $model $DATA/resample/gradient101x67.ppm 2>/dev/null | view | cut -d , -f 8-
+> done
+"input":[27,33],"resize":[28,34],"crop_pct":null,"fit":"crop","filter":"bicubic","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"timm-basic:64728a48","set":[]}
+"input":[224,224],"resize":[256,256],"crop_pct":null,"fit":"crop","filter":"bicubic","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"hf-basic:7e203537","set":[]}
+"input":[32,32],"resize":[32,32],"crop_pct":null,"fit":"crop","filter":"bilinear","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"cifar-a:aaa37850","set":[]}
+"input":[224,224],"resize":[256,256],"crop_pct":null,"fit":"crop","filter":"bilinear","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],"for":"torchvision-wide:c12855c0","set":[]}
+
+$ . ./resnets.sh; for model in $(resnets); do
+>     preprocess -m $model $DATA/resample/gradient101x67.ppm 2>/dev/null | tensorcat --drop ppm 2>/dev/null >made.tar
+>     preprocess --pack $DATA/resample/gradient101x67.ppm 2>/dev/null >bare.tar
+>     for tar in made bare; do resnetfwd -k -m $model $tar.tar 2>/dev/null | tensorcat --npy input.npy 2>/dev/null | cksum; done | uniq | wc -l
+> done
+1
+1
+1
+1
+
+$ preprocess -m $DATA/resnet/timm-basic $DATA/resample/gradient101x67.ppm 2>/dev/null | resnetfwd -m $DATA/resnet/timm-basic 2>/dev/null | tensorls --pg 2>/dev/null | cut -f 3,5,6
+pn	model	args
+preprocess	timm-basic:64728a48	--model=timm-basic
+resnetfwd	timm-basic:64728a48	--model=timm-basic
+
+$ preprocess -m $DATA/resnet/timm-basic --num-heads 3 $DATA/resample/gradient101x67.ppm
+preprocess: $DATA/resnet/timm-basic: --num-heads 3: a ResNet has no heads
+[exit 2]
+
+$ preprocess -m $DATA/resnet/timm-basic --state teacher $DATA/resample/gradient101x67.ppm
+preprocess: $DATA/resnet/timm-basic: --state teacher: the checkpoint has no such state dict
+[exit 2]
+
+$ mkdir neither; cp $DATA/pth/layouts.pth neither; preprocess -m neither/layouts.pth $DATA/resample/gradient101x67.ppm
+preprocess: neither/layouts.pth: neither a ViT nor a ResNet: none of its 25 tensors is a patch embedding or a stem's convolution (the first is whole): vitfwd or resnetfwd --info may say more
+[exit 2]
+
 # Keys of files, of directories, of standard input; a key that is there; what keys can't say.
 
 $ cp $DATA/pictures/grey8.png cat.png; cp $DATA/pictures/grey.jpg cat.jpg; cp $DATA/resample/noise2x2.ppm dot.ppm
@@ -356,6 +395,11 @@ $ cp -r $DATA/vit/hf-vit-old named
 > . ./labels.sh; preprocess -m named -L names.tsv set 2>/dev/null | labels
 set/cat/2.cls 2
 set/dog/1.cls 0
+
+$ mkdir convnet; cp $DATA/resnet/timm-basic/* convnet; printf '0\tlion\n1\tant\n2\tzebra\n3\td\n4\te\n5\tf\n6\tg\n' >convnet/labels.tsv
+> . ./labels.sh; preprocess -m convnet -L names.tsv set 2>/dev/null | labels
+set/cat/2.cls 1
+set/dog/1.cls 2
 
 $ printf '1.ppm\ttiger\n' >names.tsv; preprocess -m named -L names.tsv set
 preprocess: the model has no class tiger, which --labels names

@@ -42,6 +42,58 @@ fox	1	1	tiger\tcat	1000	0.5	4	tiny:0badcafe
 topk: 6 samples, 1 bad
 [exit 1]
 
+# The target that model.json names, where it isn't among the first.
+
+$ preprocess $DATA/pictures/rgb444.jpg 2>/dev/null >in.tar; for g in dog frog 3; do vitfwd -l none -g $g in.tar 2>/dev/null | topk -n 2 --target 2>/dev/null | cut -f 2-4; done
+rank	class	name
+1	3	cat
+2	5	dog
+rank	class	name
+1	3	cat
+2	5	dog
+3	6	frog
+rank	class	name
+1	3	cat
+2	5	dog
+
+$ vitfwd -l none -g dog in.tar 2>/dev/null | topk -n 10 --target 2>/dev/null | cut -f 3 | sort | uniq -d
+
+$ vitfwd -l none -g truck in.tar 2>/dev/null >truck.tar; topk -n 1 --target truck.tar 2>/dev/null | tail -n 1 >alone; cut -f 2-4 alone; topk -n 10 truck.tar 2>/dev/null | grep truck | cmp - alone; topk -n 1 truck.tar 2>/dev/null | wc -l
+8	9	truck
+2
+
+$ preprocess $DATA/pictures/rgb444.jpg 2>/dev/null | vitfwd -l none -g dog 2>/dev/null | resnetfwd -m $DATA/resnet/timm-basic -g 5 --at none 2>/dev/null | topk -n 1 --target 2>/dev/null | cut -f 2,3,8
+rank	class	model
+1	3	timm-basic:64728a48
+3	5	timm-basic:64728a48
+
+$ topk --target $DATA/streams/other.tar
+key	rank	class	name	logit	prob	true	model
+topk: owl: has no target in model.json, which --target needs: run vitfwd or resnetfwd
+[exit 2]
+
+$ tar xf truck.tar --wildcards '*.logits.npy' --transform 's|.*/||'; for target in 10 -1 1.5 null '{"index":2}'; do
+>     echo "{\"model\":null,\"target\":{\"index\":$target}}" >rgb444.model.json; cp rgb444.logits.npy first.logits.npy
+>     echo '{"model":null,"target":{"index":2}}' >first.model.json
+>     tar cf odd.tar first.logits.npy first.model.json rgb444.logits.npy rgb444.model.json
+>     topk -n 1 --target odd.tar 2>&1 | tail -n +3 | cut -f 1-3
+> done; rm *.npy *.json *.tar alone
+first	4	2
+topk: rgb444: model.json's target is class 10, logits.npy is of 10
+topk: 2 samples, 1 bad
+first	4	2
+topk: rgb444: model.json's target is class -1, logits.npy is of 10
+topk: 2 samples, 1 bad
+first	4	2
+topk: rgb444: has no target in model.json, which --target needs: run vitfwd or resnetfwd
+topk: 2 samples, 1 bad
+first	4	2
+topk: rgb444: has no target in model.json, which --target needs: run vitfwd or resnetfwd
+topk: 2 samples, 1 bad
+first	4	2
+topk: rgb444: has no target in model.json, which --target needs: run vitfwd or resnetfwd
+topk: 2 samples, 1 bad
+
 # Logits of 1000 and -inf, as f8 and big-endian, don't overflow; f2 is read too.
 
 $ topk $DATA/streams/labelled.tar 2>/dev/null | awk -F'\t' '{ sum[$1] += $6 } END { print sum["fox"], sum["cat"] }'
@@ -50,12 +102,12 @@ $ topk $DATA/streams/labelled.tar 2>/dev/null | awk -F'\t' '{ sum[$1] += $6 } EN
 # What has no logits.
 
 $ topk $DATA/streams/odd.tar
-topk: odd: has no logits: run vitfwd
+topk: odd: has no logits: run vitfwd or resnetfwd
 [exit 2]
 
 $ topk $DATA/streams/beside.tar
 key	rank	class	name	logit	prob	true	model
-topk: cat: has no logits: run vitfwd
+topk: cat: has no logits: run vitfwd or resnetfwd
 [exit 2]
 
 $ tensorcat --drop logits.npy $DATA/streams/labelled.tar 2>/dev/null | topk
@@ -115,7 +167,7 @@ topk: 4 samples, 4 bad
 # A foreign shard is no stream of ours, but has samples.
 
 $ topk $DATA/streams/webdataset.tar
-topk: x/00000: has no logits: run vitfwd
+topk: x/00000: has no logits: run vitfwd or resnetfwd
 [exit 2]
 
 # Nothing at all, and streams that are cut: at every block, and inside blocks.
@@ -144,6 +196,8 @@ usage: topk [options] [FILE...]
 topk reads logits, writes the most likely classes as text
 
   -n, --count N           print N classes a sample (5)
+      --target            print the row of the target that model.json names as
+                          well, whatever its rank
   -o, --output FILE       write FILE.part, then rename it to FILE
   -k, --keep              keep the tensors that this stage would drop
   -j, --threads N         use N threads; the output is the same for every N

@@ -241,7 +241,7 @@ vitfwd: cat.safetensors: not safetensors: a header of 5064878326892452095 bytes 
 $ header='{"conv1.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
 > printf "\\x$(printf %x ${#header})\0\0\0\0\0\0\0%s1234" "$header" >resnet.safetensors
 > vitfwd -m resnet.safetensors in.tar
-vitfwd: resnet.safetensors: not a ViT: conv1.weight says a convolutional network
+vitfwd: resnet.safetensors: not a ViT: conv1.weight says a convolutional network: use resnetfwd
 [exit 2]
 $ head -c 4000000 $DATA/../../pipelines/models/vit-cifar10-p4/model.safetensors >cut.safetensors; vitfwd -m cut.safetensors in.tar
 vitfwd: cut.safetensors: blocks.5.attn.proj.weight: offsets 3965952..4031488 don't fit its 65536 bytes and the file

@@ -27,6 +27,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
+from pth import saved
+
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data" / "resnet"
 CLASSES = 7
 SIZES = (33, 27), (23, 34)  # rows, columns: odd and even at every stride
@@ -154,8 +156,8 @@ class SmallTorchvision(torchvision_resnet.ResNet):
 
 def save_torch(wrap=lambda state: state, name="model.pth", legacy=False):
     def save(net, directory):
-        torch.save(wrap(net.model.state_dict()), directory / name,
-                   _use_new_zipfile_serialization=not legacy)
+        data = saved(wrap(net.model.state_dict()), _use_new_zipfile_serialization=not legacy)
+        (directory / name).write_bytes(data)
     save.name = name
     return save
 
@@ -163,7 +165,7 @@ def save_torch(wrap=lambda state: state, name="model.pth", legacy=False):
 def torchvision_net(block, layers, inner, planes, stem=8, **more):
     model = SmallTorchvision(block, layers, planes, stem, **more)
     stages = [model.layer1, model.layer2, model.layer3, model.layer4]
-    # relu is one module for all: bn1 and a relu in the recorder stand for the stem
+    # relu is one module for all: what its pooling takes stands for the stem
     return Net(model, save_torch(), model.maxpool, stages, inner, family="torchvision")
 
 
@@ -281,16 +283,15 @@ class KuangBlock(nn.Module):
 
 
 class CifarNet(nn.Module):
-    def __init__(self, stem, stages):
+    def __init__(self, stem, stages, classes=CLASSES):
         super().__init__()
         self.conv1 = nn.Conv2d(3, stem, 3, stride=1, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
         self.count = len(stages)
         for i, blocks in enumerate(stages, 1):
             setattr(self, f"layer{i}", nn.Sequential(*blocks))
-        features = stages[-1][-1](torch.zeros(
-            1, stages[-1][0].conv1.in_channels, 4, 4)).shape[1]
-        self.linear = nn.Linear(features, CLASSES)
+        norms = [m for m in stages[-1][-1].children() if isinstance(m, nn.BatchNorm2d)]
+        self.linear = nn.Linear(norms[-1].num_features, classes)
         self.act = nn.ReLU()
 
     def forward(self, x):
@@ -341,26 +342,25 @@ def generator(name):
     return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
 
 
-def draw(name, tensor, rng, shape):
-    """Norms that are far from the identity; a channel whose norm is 0 as after a zeroed
-    start, where relu sees zeros; variances down to eps."""
-    if name.endswith("running_var"):
+def draw(kind, rng, shape):
+    """Norms far from the identity, one channel of each 0 as after a zeroed start (relu then
+    sees zeros), and some variances of the size of eps."""
+    if kind == "norm.running_var":
         return np.where(rng.random(shape) < 0.1, 1e-5, rng.uniform(0.3, 2.0, shape))
-    if name.endswith("running_mean"):
+    if kind == "norm.running_mean":
         return rng.normal(0, 0.3, shape)
-    if tensor == "norm.weight":
+    if kind == "norm.weight":
         values = rng.uniform(0.5, 1.5, shape) * rng.choice([-1, 1], shape, p=[0.2, 0.8])
         values[rng.integers(shape[0])] = 0
         return values
-    if tensor == "norm.bias":
+    if kind == "norm.bias":
         return rng.normal(0.1, 0.3, shape)
     fan = int(np.prod(shape[1:])) if len(shape) > 1 else 1
     return rng.normal(0, 1, shape) * (1.4 / np.sqrt(fan))
 
 
 def fill(model, name, size, half):
-    """Draws every tensor, and norms their statistics to what really comes in, times a random
-    factor: so that activations neither vanish nor explode."""
+    """Draws every tensor, then fits the norms' statistics to what comes in."""
     rng = generator(name)
     norms = {n: m for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)}
     state = model.state_dict()
@@ -371,13 +371,8 @@ def fill(model, name, size, half):
             if not value.is_floating_point():
                 continue
             kind = "norm." + leaf if owner in norms else leaf
-            drawn = draw(key, kind, rng, tuple(value.shape))
-            if kind == "norm.bias" and (state[owner + ".weight"] == 0).any():
-                drawn = np.where(state[owner + ".weight"].numpy() == 0, 0, drawn)
-            value.copy_(torch.from_numpy(drawn))
-    # names are sorted: a norm's bias came before its weight
-    for module in norms.values():
-        with torch.no_grad():
+            value.copy_(torch.from_numpy(draw(kind, rng, tuple(value.shape))))
+        for module in norms.values():
             module.bias[module.weight == 0] = 0
     settle(model, norms, size, rng)
     for value in list(model.parameters()) + list(model.buffers()):
@@ -386,7 +381,8 @@ def fill(model, name, size, half):
 
 
 def settle(model, norms, size, rng):
-    """Statistics of the sizes that come in, one norm after another in the order of the pass."""
+    """Statistics of what really comes in, times a random factor, so that activations neither
+    vanish nor explode: one norm after another in the order of the pass."""
     factors = {}
     def hook(module, inputs):
         x = inputs[0]
@@ -423,7 +419,6 @@ def run(net, pixels, target):
     kept = {}
     def keep(name):
         def hook(module, inputs, output):
-            # torchvision's stem: its relu is one module for all, its pooling is not
             value = inputs[0] if isinstance(module, nn.MaxPool2d) else output
             value.retain_grad()
             kept[name] = value
@@ -500,5 +495,6 @@ def make(name, seed=0):
     (directory / "case.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-for wanted in sys.argv[1:] or CASES:
-    make(wanted)
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or CASES:
+        make(wanted)

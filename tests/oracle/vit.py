@@ -58,7 +58,8 @@ class Case:
     family: str
     library: str
     config: dict
-    build: typing.Callable  # (case, directory): writes the checkpoint
+    build: typing.Callable  # case -> the library's model, its parameters drawn
+    write: typing.Callable  # (case, model, directory): its checkpoint
     load: typing.Callable  # (case, directory) -> the library's model, float32
     blocks: typing.Callable  # model -> its blocks
     call: typing.Callable  # (model, pixels, recorder) -> logits or None
@@ -145,8 +146,11 @@ def timm_make(case, **more):
     return timm.create_model(case.arch, **{**case.kwargs, **more})
 
 
-def timm_build(case, directory):
-    model = parts.fill(timm_make(case), case.seed, case.stream, case.gains).to(case.dtype)
+def timm_build(case):
+    return parts.fill(timm_make(case), case.seed, case.stream, case.gains).to(case.dtype)
+
+
+def timm_write(case, model, directory):
     if case.arch is None:
         save_tensors(directory, model.state_dict())
     else:
@@ -176,8 +180,8 @@ def timm_case(name, arch, tails, image2=None, dtype=torch.float32, gains={}, eps
         readout=readout, pos_resize="antialias" if image2 else None,
         pos_embeds_prefix=not kwargs.get("no_embed_class", False),
         qkv_bias=kwargs.get("qkv_bias", True))
-    case = Case(name, "timm", f"timm {timm.__version__}", config, timm_build, timm_load,
-                lambda m: list(m.blocks), timm_call, tails, image2, unused=unused,
+    case = Case(name, "timm", f"timm {timm.__version__}", config, timm_build, timm_write,
+                timm_load, lambda m: list(m.blocks), timm_call, tails, image2, unused=unused,
                 gains=gains)
     case.arch, case.dtype = arch, dtype
     case.kwargs = dict(img_size=image, patch_size=patch, embed_dim=dim, depth=layers,
@@ -282,9 +286,13 @@ def hf_call(how, model, pixels, recorder):
     return getattr(out, "logits", getattr(out, "image_embeds", None))
 
 
-def hf_build(case, directory):
+def hf_build(case):
     model = parts.fill(case.cls(case.hf_config), case.seed, case.stream, case.gains)
-    model.to(case.dtype).save_pretrained(directory, **case.save)
+    return model.to(case.dtype)
+
+
+def hf_write(case, model, directory):
+    model.save_pretrained(directory, **case.save)
     case.processor.save_pretrained(directory)
     if case.rewrite:
         case.rewrite(directory)
@@ -345,7 +353,7 @@ def hf_case(name, family, cls, config, processor, tails, blocks, call="plain", i
         vision.hidden_size, vision.num_attention_heads, vision.num_hidden_layers,
         patch=vision.patch_size, image=vision.image_size, eps=vision.layer_norm_eps, **facts)
     case = Case(name, family, f"transformers {transformers.__version__}", described_config,
-                hf_build, load, lambda m: list(m.get_submodule(blocks)),
+                hf_build, hf_write, load, lambda m: list(m.get_submodule(blocks)),
                 functools.partial(hf_call, call), tails[0] if tails else {}, image2,
                 unused=unused, gains=gains)
     case.cls, case.hf_config, case.dtype, case.save = cls, config, dtype, save
@@ -502,9 +510,13 @@ def torchvision_make(case, image):
     return model.eval()
 
 
-def torchvision_build(case, directory):
+def torchvision_build(case):
     model = torchvision_make(case, case.config["image"][0])
-    state = parts.fill(model, case.seed, case.stream, case.gains).state_dict()
+    return parts.fill(model, case.seed, case.stream, case.gains)
+
+
+def torchvision_write(case, model, directory):
+    state = model.state_dict()
     if case.name == "torchvision-legacy":
         names = {"mlp.0": "mlp.linear_1", "mlp.3": "mlp.linear_2"}
         state = {re.sub(r"mlp\.[03]", lambda m: names[m[0]], k): v for k, v in state.items()}
@@ -552,8 +564,9 @@ def torchvision_case(name, image2=None, dim=24, heads=3, hidden=30, image=12, cl
                        pos_resize="corners" if image2 else None)
     tails = {h: torchvision_tail(h) for h in ("cls", "mean")}
     case = Case(name, "torchvision", f"torchvision {torchvision.__version__.split('+')[0]}",
-                config, torchvision_build, torchvision_load, lambda m: list(m.encoder.layers),
-                torchvision_call, tails, image2, at_size=torchvision_at_size)
+                config, torchvision_build, torchvision_write, torchvision_load,
+                lambda m: list(m.encoder.layers), torchvision_call, tails, image2,
+                at_size=torchvision_at_size)
     case.kwargs = dict(patch_size=4, num_layers=2, num_heads=heads, hidden_dim=dim,
                        mlp_dim=hidden, num_classes=classes, representation_size=representation)
     for tail in tails.values():
@@ -625,8 +638,11 @@ def hub_make(case):
     return HubVit(**case.kwargs)
 
 
-def hub_build(case, directory):
-    model = parts.fill(hub_make(case), case.seed, case.stream, case.gains)
+def hub_build(case):
+    return parts.fill(hub_make(case), case.seed, case.stream, case.gains)
+
+
+def hub_write(case, model, directory):
     state = {hub_names(case, k): v for k, v in model.state_dict().items()}
     rng = parts.generator(case.name + " head")
     for name, shape in case.extra.items():
@@ -650,8 +666,9 @@ def hub_case(name, family, image2, offset, antialias, registers=0, dim=16, heads
     config = described(dim, heads, layers, hidden, 4, image, 1 + registers, 1e-6,
                        "silu" if swiglu else "gelu", layerscale=layerscale, classes=0,
                        readout=None, pos_resize=kind)
-    case = Case(name, family, f"timm {timm.__version__} blocks", config, hub_build, hub_load,
-                lambda m: list(m.blocks), timm_call, {}, image2, unused=r"^norm\.|mask_token")
+    case = Case(name, family, f"timm {timm.__version__} blocks", config, hub_build, hub_write,
+                hub_load, lambda m: list(m.blocks), timm_call, {}, image2,
+                unused=r"^norm\.|mask_token")
     packed = dict(mlp_layer=SwiGLUPacked, act_layer=nn.SiLU) if swiglu else {}
     case.kwargs = dict(offset=offset, antialias=antialias, registers=registers, img_size=image,
                        patch_size=4, embed_dim=dim, depth=layers, num_heads=heads,
@@ -783,7 +800,7 @@ def make(case):
     directory = DATA / case.name
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    case.build(case, directory)
+    case.write(case, case.build(case), directory)
     single = case.load(case, directory)
     double = case.load(case, directory).double()
     sizes = [tuple(case.config["image"])] + [case.image2] * (case.image2 is not None)

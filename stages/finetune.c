@@ -1,0 +1,368 @@
+/*
+ * finetune: reads labelled pictures, trains a Vision Transformer or a residual network on them
+ * and writes it as a checkpoint.
+ */
+#include "common/gemm.h"
+#include "common/stage.h"
+#include "common/training.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTIMISER_UNSAID = -1 };
+
+struct finetune_options {
+    const char *model, *architecture, *state, *validation, *freeze, *augment, *log, *labels,
+        *size;
+    int optimiser;
+    uint64_t heads, epochs, batch, accumulate, seed, max_pixels;
+    double lr, minimum, decay, momentum, warmup, smoothing, clip, drop_path, layer_decay, ema,
+        memory, every;
+    bool half, resume;
+};
+
+/* Below zero, or 0 where that can't be meant: not said. */
+static struct finetune_options options = { .optimiser = OPTIMISER_UNSAID,
+    .batch = 128,
+    .accumulate = 1,
+    .max_pixels = PICTURE_MAX_PIXELS,
+    .lr = -1,
+    .minimum = -1,
+    .decay = -1,
+    .momentum = -1,
+    .warmup = -1,
+    .smoothing = -1,
+    .clip = -1,
+    .drop_path = 0,
+    .layer_decay = -1,
+    .memory = 2048,
+    .every = 300 };
+
+#define AT(field) offsetof(struct finetune_options, field)
+
+static const struct option_row rows[] = {
+    { 'm', "model", OPTION_PATH, "BASE", "the model to begin from, as for vitfwd", AT(model), 0,
+        0, false },
+    { 0, "arch", OPTION_TEXT, "ARCH",
+        "begin from nothing: vit:patch=4,dim=128,depth=6,heads=4,image=32, or resnet20",
+        AT(architecture), 0, 0, false },
+    { 0, "val", OPTION_PATH, "DATA", "validate on these pictures after every epoch",
+        AT(validation), 0, 0, false },
+    { 0, "epochs", OPTION_COUNT, "N", "times through the data (default: 10; with --arch 60)",
+        AT(epochs), 1, 100000, false },
+    { 0, "lr", OPTION_NUMBER, "RATE",
+        "the largest learning rate (default: ViT 0.001 from nothing, else 0.0002; ResNet 0.1, "
+        "0.01)",
+        AT(lr), 0, 100, false },
+    { 0, "min-lr", OPTION_NUMBER, "RATE", "where its cosine ends (default: a hundredth)",
+        AT(minimum), 0, 100, false },
+    { 0, "warmup", OPTION_NUMBER, "EPOCHS",
+        "epochs in which it rises (default: 5; from a base 1)", AT(warmup), 0, 100000, false },
+    { 'b', "batch", OPTION_COUNT, "N", "pictures a batch (default: 128)", AT(batch), 1, 65536,
+        false },
+    { 0, "accumulate", OPTION_COUNT, "N", "batches a step (default: 1)", AT(accumulate), 1,
+        65536, false },
+    { 0, "optimiser", OPTION_CHOICE, "adamw|sgd", "default: adamw for a ViT, sgd for a ResNet",
+        AT(optimiser), 0, 0, false },
+    { 0, "decay", OPTION_NUMBER, "F",
+        "weight decay of matrices and convolutions (default: adamw 0.05, sgd 0.0005)",
+        AT(decay), 0, 10, false },
+    { 0, "momentum", OPTION_NUMBER, "F", "of sgd, Nesterov's (default: 0.9)", AT(momentum), 0,
+        0.9999, false },
+    { 0, "layer-decay", OPTION_NUMBER, "F",
+        "the rate of each block as a share of the one above it (default: 1; a ViT from a base "
+        "0.75)",
+        AT(layer_decay), 0.01, 1, false },
+    { 0, "clip", OPTION_NUMBER, "NORM",
+        "largest norm of a step's gradients, 0: any (default: 1)", AT(clip), 0, 1e9, false },
+    { 0, "smoothing", OPTION_NUMBER, "F",
+        "share of each label spread over all classes (default: 0.1)", AT(smoothing), 0, 0.99,
+        false },
+    { 0, "drop-path", OPTION_NUMBER, "F",
+        "rate at which a ViT's last branches are left out "
+        "(default: 0)",
+        AT(drop_path), 0, 0.9, false },
+    { 0, "ema", OPTION_NUMBER, "F",
+        "validate and write a moving average of the weights that keeps this much a step "
+        "(default: 0, none)",
+        AT(ema), 0, 0.999999, false },
+    { 0, "freeze", OPTION_TEXT, "LAYERS|all",
+        "leave these blocks as they are; all: train the head alone", AT(freeze), 0, 0, false },
+    { 0, "augment", OPTION_TEXT, "NAMES",
+        "none, light or standard, or of flip, crop, resized-crop, colour, erase, mixup, cutmix "
+        "with commas between (default: light; a ViT from nothing: standard)",
+        AT(augment), 0, 0, false },
+    { 0, "seed", OPTION_COUNT, "N", "of all that is random (default: 0)", AT(seed), 0, 9e15,
+        false },
+    { 'L', "labels", OPTION_TEXT, "FILE", "a table of labels, as of preprocess", AT(labels), 0,
+        0, false },
+    { 0, "size", OPTION_TEXT, "N|WxH", "another input size than the base's own", AT(size), 0, 0,
+        false },
+    { 0, "memory", OPTION_NUMBER, "MB",
+        "keep decoded pictures in so much, decode again what is more (default: 2048)",
+        AT(memory), 1, 1e9, true },
+    { 0, "resume", OPTION_FLAG, NULL,
+        "go on from the state that -o has, where an earlier run was ended", AT(resume), 0, 0,
+        true },
+    { 0, "every", OPTION_NUMBER, "SECONDS", "between states within an epoch (default: 300)",
+        AT(every), 1, 1e9, true },
+    { 0, "log", OPTION_PATH, "FILE", "a line an epoch, as TSV", AT(log), 0, 0, true },
+    { 0, "half", OPTION_FLAG, NULL, "write weights as f16", AT(half), 0, 0, false },
+    { 0, "state", OPTION_TEXT, "NAME", "take this state dict of a base that holds several",
+        AT(state), 0, 0, false },
+    { 0, "num-heads", OPTION_COUNT, "N", "the number of heads, where no configuration says it",
+        AT(heads), 1, 4096, false },
+    { 0, "max-pixels", OPTION_COUNT, "N", "refuse pictures with more (default: 178956970)",
+        AT(max_pixels), 1, 1e12, false },
+    OPTION_END,
+};
+
+struct state {
+    struct trainer trainer;
+    struct dataset *data, *validation;
+};
+
+static void say(void *run, const char *text)
+{
+    run_warn(run, NULL, "%s", text);
+}
+
+static void say_bad(void *run, const char *name, const char *why)
+{
+    run_warn(run, name, "%s", why);
+}
+
+static double said(double value, double otherwise)
+{
+    return value >= 0 ? value : otherwise;
+}
+
+/* Whether what is trained is a ViT, before it is open: for defaults. */
+static bool is_residual(const struct trainer *trainer)
+{
+    return trainer->kind == TRAINS_RESNET;
+}
+
+static int open_data(struct run *run, struct dataset **data, const char *const *paths,
+    size_t count, const struct dataset *like, uint32_t side, struct error *error)
+{
+    const size_t classes = like ? dataset_classes(like) : 0;
+    const char **names = calloc(classes + 1, sizeof *names);
+    if (!names)
+        return fail_memory(error, classes * sizeof *names);
+    for (size_t c = 0; c < classes; c++)
+        names[c] = dataset_class_name(like, c);
+    const struct dataset_wishes wishes = { .threads = run->threads,
+        .memory = (size_t)(options.memory * 1e6),
+        .max_bad = run->common.max_bad,
+        .side = side,
+        .max_pixels = options.max_pixels,
+        .classes = classes,
+        .class_names = like ? names : NULL,
+        .every_class = !like,
+        .labels = options.labels,
+        .bad = say_bad,
+        .argument = run };
+    const int status = dataset_open(data, paths, count, &wishes, error);
+    free(names);
+    if (status == 0)
+        run->counts.bad += dataset_bad(*data);
+    return status;
+}
+
+static int open_trainer(struct state *state, struct error *error)
+{
+    struct train_wishes wishes = { .classes = dataset_classes(state->data),
+        .frozen = options.freeze,
+        .drop_path = options.drop_path,
+        .seed = options.seed };
+    int status = options.size
+                     ? parse_size("--size", options.size, &wishes.width, &wishes.height, error)
+                     : 0;
+    if (status < 0)
+        return status;
+    return options.architecture
+               ? trainer_create(&state->trainer, options.architecture, &wishes, error)
+               : trainer_open(&state->trainer, options.model, options.state,
+                   (size_t)options.heads, &wishes, error);
+}
+
+static int settle(const struct run *run, struct training *training, struct error *error)
+{
+    const struct state *state = run->state;
+    const struct trainer *trainer = &state->trainer;
+    const bool scratch = options.architecture, residual = is_residual(trainer);
+    struct view_wishes wishes = {
+        .set = SET_SIZE, .width = trainer->width, .height = trainer->height
+    };
+    int status = input_rule(&trainer->model->input, &wishes, &training->rule, error);
+    if (status < 0)
+        return status;
+    training->crop = trainer->model->input.crop;
+    checkpoint_settle_rule(&training->rule, &training->crop);
+    training->optimiser = optimiser_defaults;
+    training->optimiser.kind = options.optimiser >= 0 ? (enum optimiser_kind)options.optimiser
+                               : residual             ? OPTIMISER_SGD
+                                                      : OPTIMISER_ADAMW;
+    const bool sgd = training->optimiser.kind == OPTIMISER_SGD;
+    training->optimiser.decay = said(options.decay, sgd ? 5e-4 : 0.05);
+    training->optimiser.momentum = said(options.momentum, 0.9);
+    training->optimiser.layer_decay = said(options.layer_decay, scratch || residual ? 1 : 0.75);
+    training->optimiser.clip = said(options.clip, 1);
+    training->optimiser.ema = options.ema;
+    training->lr = said(options.lr, sgd ? (scratch ? 0.1 : 0.01) : (scratch ? 1e-3 : 2e-4));
+    training->minimum = said(options.minimum, training->lr / 100);
+    training->epochs = options.epochs ? options.epochs : scratch ? 60 : 10;
+    training->warmup = said(options.warmup, scratch ? 5 : 1);
+    if (options.warmup < 0 && training->warmup > (double)training->epochs / 4)
+        training->warmup = (double)training->epochs / 4;
+    training->smoothing = said(options.smoothing, 0.1);
+    const char *augment = options.augment        ? options.augment
+                          : scratch && !residual ? "standard"
+                                                 : "light";
+    const uint32_t side = trainer->width < trainer->height ? trainer->width : trainer->height;
+    return augment_parse(&training->augment, augment, side, error);
+}
+
+/* All that decides the bytes: the options as given, the base, the data. */
+static json_t *recipe(const struct run *run, const struct training *training)
+{
+    const struct state *state = run->state;
+    json_t *data = json_array();
+    for (size_t i = 0; i < run->file_count; i++) {
+        const char *slash = strrchr(run->files[i], '/');
+        json_array_append_new(data, json_string(slash && slash[1] ? slash + 1 : run->files[i]));
+    }
+    return json_pack("{s:s?, s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, "
+                     "s:f, s:f, s:f, s:O}",
+        "base", state->trainer.model->name, "arch", options.architecture, "data", data,
+        "pictures", (json_int_t)dataset_count(state->data), "epochs",
+        (json_int_t)training->epochs, "batch", (json_int_t)training->batch, "accumulate",
+        (json_int_t)training->accumulate, "seed", (json_int_t)training->seed, "optimiser",
+        training->optimiser.kind == OPTIMISER_SGD ? "sgd" : "adamw", "lr", training->lr,
+        "min_lr", training->minimum, "warmup", training->warmup, "decay",
+        training->optimiser.decay, "layer_decay", training->optimiser.layer_decay, "clip",
+        training->optimiser.clip, "smoothing", training->smoothing, "ema",
+        training->optimiser.ema, "args", run->args);
+}
+
+/* What is about to be done, and in how much memory. */
+static void announce(struct run *run, const struct training *training, size_t passes)
+{
+    const struct state *state = run->state;
+    const struct trainer *trainer = &state->trainer;
+    size_t weights = 0;
+    for (size_t i = 0; i < trainer->params.count; i++)
+        weights += trainer->params.items[i].trained ? trainer->params.items[i].count : 0;
+    const size_t data =
+        dataset_bytes(state->data) + (state->validation ? dataset_bytes(state->validation) : 0);
+    if (trainer->new_head && !options.architecture)
+        run_warn(run, NULL, "a new head for %zu classes", trainer->classes);
+    if (trainer->note)
+        run_warn(run, NULL, "%s", trainer->note);
+    run_warn(run, NULL,
+        "%zu pictures of %zu classes, %zu weights to train, %.0f MB: data %.0f, training %.0f",
+        dataset_count(state->data), trainer->classes, weights,
+        (double)(data + training_bytes(training, passes)) / 1e6, (double)data / 1e6,
+        (double)training_bytes(training, passes) / 1e6);
+}
+
+static int train(struct run *run, struct error *error)
+{
+    struct state *state = run->state;
+    struct training training = { .trainer = &state->trainer,
+        .data = state->data,
+        .validation = state->validation,
+        .threads = run->threads,
+        .workers = 1,
+        .batch = options.batch,
+        .accumulate = options.accumulate,
+        .seed = options.seed,
+        .every = options.every,
+        .output = run->common.output,
+        .log = options.log,
+        .half = options.half,
+        .resume = options.resume,
+        .verbose = run->common.verbose,
+        .say = say,
+        .argument = run };
+    size_t passes = 0;
+    int signalled = 0;
+    int status = settle(run, &training, error);
+    if (status == 0)
+        status = state->trainer.prepare(
+            &state->trainer, (size_t)options.batch, run->threads, &passes, error);
+    if (status < 0)
+        return status;
+    announce(run, &training, passes);
+    training.recipe = recipe(run, &training);
+    training.programs =
+        json_pack("{s:s, s:s}", "program", "finetune", "version", SACCADE_VERSION);
+    status = training_run(&training, &signalled, error);
+    json_decref(training.recipe);
+    json_decref(training.programs);
+    if (status > 0)
+        raise(signalled);
+    return status;
+}
+
+static int open_finetune(struct run *run, struct error *error)
+{
+    struct state *state = run->state = calloc(1, sizeof *state);
+    if (!state)
+        return fail_memory(error, sizeof *state);
+    if (!run->common.output)
+        return fail(
+            error, BAD_USAGE, "where shall the model go? say -o DIR or -o X.safetensors");
+    if (run->file_count == 0)
+        return fail(
+            error, BAD_USAGE, "which pictures? name shards, folders or other data sets");
+    if (options.architecture && options.model)
+        return fail(error, BAD_USAGE, "--arch begins from nothing, -m from a model: say one");
+    gemm_start();
+    int status = open_data(run, &state->data, run->files, run->file_count, NULL, 0, error);
+    if (status == 0 && options.validation)
+        status =
+            open_data(run, &state->validation, &options.validation, 1, state->data, 0, error);
+    if (status == 0) {
+        const char **names = calloc(dataset_classes(state->data) + 1, sizeof *names);
+        for (size_t c = 0; names && c < dataset_classes(state->data); c++)
+            names[c] = dataset_class_name(state->data, c);
+        status = names ? checkpoint_check(
+                     run->common.output, names, dataset_classes(state->data), error)
+                       : fail_memory(error, 1);
+        free(names);
+    }
+    if (status == 0)
+        status = open_trainer(state, error);
+    if (status == 0)
+        status = train(run, error);
+    return status < 0 ? status : 1;
+}
+
+static void close_finetune(struct run *run)
+{
+    struct state *state = run->state;
+    if (!state)
+        return;
+    trainer_close(&state->trainer);
+    dataset_close(state->data);
+    dataset_close(state->validation);
+    free(state);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct stage stage = {
+        .name = "finetune",
+        .purpose = "reads labelled pictures, trains a ViT or a ResNet, writes a checkpoint",
+        .operands = "DATA...",
+        .options = rows,
+        .flags = STAGE_THREADED | STAGE_OPERANDS | STAGE_TEXT,
+        .open = open_finetune,
+        .close = close_finetune,
+    };
+    return stage_main(&stage, &options, argc, argv);
+}
