@@ -269,8 +269,11 @@ static int list_all(struct listing *listing, struct error *error)
     size_t count = global_forms(&own->vit, own->rows, own->columns, forms);
     int status = 0;
     for (size_t i = 0; i < count && status == 0; i++) {
-        const bool before = forms[i].slot <= PRE_NORM_BIAS;
-        status = list_form(listing, &forms[i], 0, before ? 0 : layers + 1, error);
+        /* As timm counts: the norm behind the blocks goes with the last of them. */
+        const size_t depth = forms[i].slot <= PRE_NORM_BIAS ? 0
+                             : is_head(forms[i].slot)       ? layers + 1
+                                                            : layers;
+        status = list_form(listing, &forms[i], 0, depth, error);
     }
     count = block_forms(&own->vit, forms);
     for (size_t l = 0; l < layers && status == 0; l++)
