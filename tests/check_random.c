@@ -38,6 +38,8 @@ START_TEST(streams_differ)
         random_of(UINT64_C(1) << 32 | 1, RANDOM_PICTURE, 2, 3),
         random_of(1, RANDOM_BATCH, 2, 3),
         random_of(1, RANDOM_ORDER, 2, 3),
+        random_of(1, RANDOM_WEIGHTS, 2, 3),
+        random_of(1, RANDOM_PATHS, 2, 3),
         random_of(1, RANDOM_PICTURE, 3, 3),
         random_of(1, RANDOM_PICTURE, 2, 4),
         random_of(1, RANDOM_PICTURE, 3, 2),
