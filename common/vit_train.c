@@ -21,7 +21,6 @@ struct own {
     float *drop_path; /* [layers, 2, batch] */
     float **logits;   /* [batch] */
     bool *keep;       /* [layers] */
-    bool drops;
     double rate;
     uint64_t seed;
     size_t lowest, batch, rows, columns;
@@ -436,13 +435,23 @@ static const char *architecture_of(const struct vit *vit)
                                           : "vit_base_patch16_224";
 }
 
+/* timm takes the whole part of dim * ratio. */
+static double mlp_ratio(const struct vit_config *c)
+{
+    const size_t wide = c->hidden * (c->gated ? 2 : 1);
+    double ratio = (double)wide / (double)c->dim;
+    while ((size_t)((double)c->dim * ratio) < wide)
+        ratio = nextafter(ratio, INFINITY);
+    return ratio;
+}
+
 static json_t *config(const struct trainer *trainer)
 {
     const struct own *own = trainer->own;
     const struct vit *vit = &own->vit;
     const struct vit_config *c = &vit->config;
     const bool mean = c->readout == READ_MEAN;
-    const double ratio = (double)c->hidden * (c->gated ? 2 : 1) / (double)c->dim;
+    const double ratio = mlp_ratio(c);
     json_t *arguments = json_pack("{s:[i,i], s:[i,i], s:i, s:i, s:i, s:f, s:s, s:b, s:b, s:i}",
         "img_size", (int)trainer->height, (int)trainer->width, "patch_size", (int)c->patch_rows,
         (int)c->patch_columns, "embed_dim", (int)c->dim, "depth", (int)c->layers, "num_heads",
