@@ -71,7 +71,7 @@ model	json	256
 jpg	jpeg	960
 view.json	json	246
 logits.npy	f4	[10]
-model.json	json	218
+model.json	json	219
 map.abnar.npy	f4	[8,8]
 map.abnar.json	json	402
 map.vit-explain.npy	f4	[8,8]

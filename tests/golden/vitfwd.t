@@ -436,11 +436,11 @@ $ vitfwd -g none in.tar 2>/dev/null >none.tar; tensorcat --only 'attn*' none.tar
       1 model
 $ target() { vitfwd -l none "$@" cat.tar 2>/dev/null | tar xOf - cat.model.json | grep -o '"target.*'; }; declare -f target >target.sh
 $ preprocess cat.jpg 2>/dev/null >cat.tar; . ./target.sh; for g in pred 3 cat CAT dog; do target -g $g; done
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":5,"name":"dog","logit":0.87092847,"prob":0.0970816143780235}}
+"target":{"index":3,"name":"cat","logit":2.7851875,"prob":0.658398805167085}}
+"target":{"index":3,"name":"cat","logit":2.7851875,"prob":0.658398805167085}}
+"target":{"index":3,"name":"cat","logit":2.7851875,"prob":0.658398805167085}}
+"target":{"index":3,"name":"cat","logit":2.7851875,"prob":0.658398805167085}}
+"target":{"index":5,"name":"dog","logit":0.87092865,"prob":0.0970816130995961}}
 $ for g in 10 elephant '' a do 1.5; do vitfwd -g "$g" cat.tar >/dev/null; echo $?; done
 vitfwd: --grad 10: vit-cifar10-p4:aef0a747 has 10 classes, from 0 to 9
 2
@@ -462,7 +462,7 @@ vitfwd: dog: cls is 11, vit-cifar10-p4:aef0a747 has 10 classes
 vitfwd: 2 samples, 1 bad
 [exit 1]
 $ tar xOf true.tar cat.model.json | grep -o '"target.*'
-"target":{"index":7,"name":"horse","logit":-1.6895431,"prob":0.00750133058202865}}
+"target":{"index":7,"name":"horse","logit":-1.689543,"prob":0.00750133003613262}}
 $ vitfwd -m $DATA/vit/hf-vit-model -g pred cat.tar >/dev/null
 vitfwd: --grad pred: hf-vit-model:64658e74 has no head that gives logits, so there is nothing to take a gradient of
 [exit 2]
