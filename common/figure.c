@@ -181,9 +181,9 @@ int figure_draw(const struct panel *panels, size_t count, const struct figure_op
     struct plan plan;
     warning->text[0] = 0;
     *figure = (struct picture){ 0 };
-    int status = plan_make(&plan, panels, count, options, caption, error);
+    int status = figure_plan_make(&plan, panels, count, options, caption, error);
     if (status == 0)
         status = draw(&plan, figure, warning, error);
-    plan_free(&plan);
+    figure_plan_free(&plan);
     return status;
 }

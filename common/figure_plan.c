@@ -348,7 +348,7 @@ static size_t choose_columns(size_t count)
     return count > 2 && empty_wider < empty ? wider : square;
 }
 
-int plan_make(struct plan *plan, const struct panel *panels, size_t count,
+int figure_plan_make(struct plan *plan, const struct panel *panels, size_t count,
     const struct figure_options *options, const char *caption, struct error *error)
 {
     *plan = (struct plan){ .panels = panels, .options = options, .count = count };
@@ -366,7 +366,7 @@ int plan_make(struct plan *plan, const struct panel *panels, size_t count,
     return lay_out(plan, caption, error);
 }
 
-void plan_free(struct plan *plan)
+void figure_plan_free(struct plan *plan)
 {
     free(plan->text);
     free(plan->cells);

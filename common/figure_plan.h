@@ -50,10 +50,10 @@ struct plan {
 };
 
 /* Lays out a figure of count >= 1 panels, which must outlive the plan, as must the options.
- * Errors as of figure_draw. plan_free in any case. */
-int plan_make(struct plan *plan, const struct panel *panels, size_t count,
+ * Errors as of figure_draw. figure_plan_free in any case. */
+int figure_plan_make(struct plan *plan, const struct panel *panels, size_t count,
     const struct figure_options *options, const char *caption, struct error *error);
 
-void plan_free(struct plan *plan);
+void figure_plan_free(struct plan *plan);
 
 #endif

@@ -84,27 +84,35 @@ size_t gemm_share(size_t size, size_t parts, size_t multiple)
 /*
  * One picture (few rows): tiles of columns, as each packs its own part of the weights; several:
  * tiles of about 800 rows and half or a quarter of the columns, a balance between packing the
- * left factor and the right one again. Multiples of 96 fit the register blocks of BLIS's
- * kernels (6x16, 32x12, 14x32).
+ * left factor and the right one again; of few columns, rows alone, for packing them a second
+ * time would cost a tenth. Multiples of 96 fit the register blocks of BLIS's kernels (6x16,
+ * 32x12, 14x32).
  */
 void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument)
 {
     struct tiles t = { m, n, k, m, n, 1, a, b, 0, c, c_stride, finish, argument };
     const size_t parts = n < 1536 ? 2 : 4;
-    t.columns = gemm_share(n, m < 512 ? 2 * parts : parts, 96);
-    if (m >= 512)
-        t.rows = gemm_share(m, m < 1576 ? 2 : m / 788, 96);
+    if (m >= 512 && n <= 576) {
+        t.rows = gemm_share(m, m < 2400 ? 4 : m / 600, 96);
+    } else {
+        t.columns = gemm_share(n, m < 512 ? 2 * parts : parts, 96);
+        if (m >= 512)
+            t.rows = gemm_share(m, m < 1576 ? 2 : m / 788, 96);
+    }
     t.across = (n + t.columns - 1) / t.columns;
     threads_run(threads, t.across * ((m + t.rows - 1) / t.rows), tile, &t);
 }
 
+/* Four tiles of a small C, along its longer side; both factors are long, and packed again for
+ * each tile, so that a tile is as near a square as may be. */
 void gemm_add(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride)
 {
     struct tiles t = { m, n, k, m, n, 1, a, b, 1, c, c_stride, NULL, NULL };
-    t.rows = gemm_share(m, 4, 48);
-    t.columns = gemm_share(n, (n + 383) / 384, 48);
+    const size_t least_rows = (m + 575) / 576, least_columns = (n + 575) / 576;
+    t.rows = gemm_share(m, m >= n && least_rows < 4 ? 4 : least_rows, 32);
+    t.columns = gemm_share(n, m < n && least_columns < 4 ? 4 : least_columns, 32);
     t.across = (n + t.columns - 1) / t.columns;
     threads_run(threads, t.across * ((m + t.rows - 1) / t.rows), tile, &t);
 }

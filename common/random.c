@@ -64,3 +64,9 @@ double random_beta(struct random *random, double alpha)
             return x / (x + y);
     }
 }
+
+double random_normal(struct random *random)
+{
+    const double radius = sqrt(-2 * log(1 - random_uniform(random, 0, 1)));
+    return radius * cos(2 * acos(-1.0) * random_uniform(random, 0, 1));
+}

@@ -15,7 +15,13 @@ struct random {
 };
 
 /* What they are for: streams that share nothing. */
-enum random_purpose { RANDOM_ORDER, RANDOM_PICTURE, RANDOM_BATCH };
+enum random_purpose {
+    RANDOM_ORDER,
+    RANDOM_PICTURE,
+    RANDOM_BATCH,
+    RANDOM_WEIGHTS,
+    RANDOM_PATHS
+};
 
 struct random random_of(
     uint64_t seed, enum random_purpose purpose, uint32_t epoch, uint32_t index);
@@ -24,6 +30,9 @@ uint32_t random_bits(struct random *random);
 
 /* In [low, high), 53 bits of it. */
 double random_uniform(struct random *random, double low, double high);
+
+/* Of the normal distribution (Box & Muller 1958). */
+double random_normal(struct random *random);
 
 /* Below count, which isn't 0; every number as likely. */
 uint32_t random_below(struct random *random, uint32_t count);

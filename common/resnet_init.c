@@ -1,6 +1,6 @@
 /* New ResNets by the names of their architectures, and how their parameters are drawn. */
+#include "common/random.h"
 #include "common/resnet_trainer.h"
-#include "common/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +109,8 @@ int resnet_init(struct resnet *resnet, const char *architecture, size_t classes,
             made = &architectures[i];
     if (!made)
         return unknown(architecture, error);
-    if (side < 1 || side > VIEW_MAX_INPUT)
+    side = side ? side : made->cifar ? 32 : 224;
+    if (side > VIEW_MAX_INPUT)
         return fail(error, BAD_USAGE, "%s: pictures of %zu pixels a side: takes 1 to %d",
             architecture, side, VIEW_MAX_INPUT);
     resnet->seed = seed;
@@ -134,24 +135,19 @@ void resnet_new_head(struct resnet *resnet, size_t classes, uint64_t seed)
 }
 
 /* The numbers of a parameter are those of its place in the list. */
-static uint64_t key_of(size_t param, size_t i)
-{
-    return (uint64_t)param << 40 | i;
-}
-
 void resnet_draw_normal(
     const struct params *params, size_t param, double deviation, uint64_t seed)
 {
     const struct param *to = &params->items[param];
+    struct random random = random_of(seed, RANDOM_WEIGHTS, 0, (uint32_t)param);
     for (size_t i = 0; i < to->count; i++)
-        params->values[to->at + i] =
-            (float)(deviation * counter_normal(seed, key_of(param, i)));
+        params->values[to->at + i] = (float)(deviation * random_normal(&random));
 }
 
 void resnet_draw_uniform(const struct params *params, size_t param, double bound, uint64_t seed)
 {
     const struct param *to = &params->items[param];
+    struct random random = random_of(seed, RANDOM_WEIGHTS, 0, (uint32_t)param);
     for (size_t i = 0; i < to->count; i++)
-        params->values[to->at + i] =
-            (float)(bound * (2 * counter_uniform(seed, key_of(param, i)) - 1));
+        params->values[to->at + i] = (float)random_uniform(&random, -bound, bound);
 }

@@ -16,7 +16,8 @@
 
 /*
  * A new network, drawn from seed when a trainer opens it: resnet20, 32, 44, 56 (He et al. 2016,
- * section 4.2: option A), 18, 34, 50. Pictures are side x side. BAD_USAGE names what there is.
+ * section 4.2: option A), 18, 34, 50. Pictures are side x side; 0: 32 or 224. BAD_USAGE names
+ * what there is.
  */
 int resnet_init(struct resnet *resnet, const char *architecture, size_t classes, size_t side,
     uint64_t seed, struct error *error);
@@ -44,6 +45,9 @@ void resnet_trainer_free(struct resnet_trainer *trainer);
  * after trained has been set in params, and again when it changes. */
 int resnet_train_prepare(struct resnet_trainer *trainer, size_t batch, size_t height,
     size_t width, struct threads *threads, struct error *error);
+
+/* Bytes of these. */
+size_t resnet_trainer_bytes(const struct resnet_trainer *trainer);
 
 /* inputs: B arrays f32 [3, height, width]; logits: [B, classes]. Running statistics move. */
 void resnet_train_forward(

@@ -273,8 +273,14 @@ int resnet_train_prepare(struct resnet_trainer *trainer, size_t batch, size_t he
         take(&planner, trainer->slot_sizes[i]);
     if (planner.total > SIZE_MAX / sizeof(float) - 64)
         return fail_memory(error, SIZE_MAX);
-    trainer->arena = aligned_alloc(64, planner.total * sizeof(float));
+    trainer->bytes = planner.total * sizeof(float);
+    trainer->arena = aligned_alloc(64, trainer->bytes);
     if (!trainer->arena)
         return fail_memory(error, planner.total * sizeof(float));
     return plan(&planner, error);
+}
+
+size_t resnet_trainer_bytes(const struct resnet_trainer *trainer)
+{
+    return trainer->bytes;
 }

@@ -68,6 +68,7 @@ struct resnet_trainer {
     float *scratch;
     size_t scratch_stride;
     float *arena;
+    size_t bytes; /* of the arena */
 };
 
 /* Draws a parameter from seed, whatever else is drawn: normal numbers of that deviation, or

@@ -1,33 +1,11 @@
 #include "common/trainer.h"
+#include "common/anymodel.h"
 #include "common/option.h"
-#include "common/vit.h"
+#include "common/resnet_train.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* SplitMix64's finaliser (Steele et al. 2014) of a counter: any number of the sequence at once.
- */
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-double counter_uniform(uint64_t seed, uint64_t key)
-{
-    const uint64_t bits = mix(mix(seed + UINT64_C(0x9e3779b97f4a7c15)) + key
-                              + UINT64_C(0x9e3779b97f4a7c15) * (key + 1));
-    return (double)(bits >> 11) / 9007199254740992.0;
-}
-
-double counter_normal(uint64_t seed, uint64_t key)
-{
-    const double u = counter_uniform(seed, 2 * key), v = counter_uniform(seed, 2 * key + 1);
-    return sqrt(-2 * log(1 - u)) * cos(2 * acos(-1.0) * v);
-}
 
 /* A ViT of timm's plain form, without weights. */
 static int plan_vit(struct vit *vit, const char *text, struct error *error)
@@ -102,10 +80,18 @@ int trainer_create(struct trainer *trainer, const char *architecture,
     const struct train_wishes *wishes, struct error *error)
 {
     *trainer = (struct trainer){ .new_head = true };
-    if (strncmp(architecture, "vit:", 4) != 0)
-        return fail(error, BAD_USAGE,
-            "--arch %.100s: takes vit:patch=4,dim=128,depth=6,heads=4,image=32 or the like",
-            architecture);
+    if (strncmp(architecture, "vit:", 4) != 0) {
+        struct resnet resnet;
+        const int made = resnet_init(
+            &resnet, architecture, wishes->classes, wishes->width, wishes->seed, error);
+        if (made < 0)
+            return made;
+        struct input_model *input = &resnet.model.input;
+        memcpy(input->rule.mean, imagenet_mean, sizeof imagenet_mean);
+        memcpy(input->rule.std, imagenet_std, sizeof imagenet_std);
+        input->rule_known = true;
+        return trainer_of_resnet(trainer, &resnet, true, wishes, error);
+    }
     struct vit vit = { 0 };
     const int status = plan_vit(&vit, architecture + 4, error);
     if (status < 0) {
@@ -120,8 +106,19 @@ int trainer_open(struct trainer *trainer, const char *model, const char *state, 
 {
     *trainer = (struct trainer){ 0 };
     const struct vit_wishes vit_wishes = { state, heads };
+    struct anymodel any;
+    int status = anymodel_open(&any, model, &vit_wishes, error);
+    if (status < 0)
+        return status;
+    const bool cnn = any.cnn;
+    anymodel_close(&any);
+    if (cnn) {
+        struct resnet resnet;
+        status = resnet_open(&resnet, model, state, error);
+        return status < 0 ? status : trainer_of_resnet(trainer, &resnet, false, wishes, error);
+    }
     struct vit vit;
-    const int status = vit_open(&vit, model, &vit_wishes, error);
+    status = vit_open(&vit, model, &vit_wishes, error);
     return status < 0 ? status : trainer_of_vit(trainer, &vit, false, wishes, error);
 }
 

@@ -38,10 +38,10 @@ struct trainer {
         uint64_t step, float *logits);
     /* After forward: adds to params.gradients. */
     void (*backward)(struct trainer *trainer, size_t batch, const float *logit_gradients);
-    /* As the finished model computes; after changed: values changed since. */
+    /* As the finished model computes; changed comes first where values have since. */
     void (*evaluate)(
         struct trainer *trainer, const float *const *inputs, size_t batch, float *logits);
-    void (*changed)(struct trainer *trainer);
+    int (*changed)(struct trainer *trainer, struct error *error);
     /* config.json as timm and saccade read it, without the names of the classes and the input
      * rule. */
     json_t *(*config)(const struct trainer *trainer);
@@ -56,13 +56,13 @@ int trainer_create(struct trainer *trainer, const char *architecture,
     const struct train_wishes *wishes, struct error *error);
 void trainer_close(struct trainer *trainer);
 
-/* The parts of these, in vit_train.c: vit is taken over, also after an error. */
+/* The parts of these: vit_train.c and resnet_learn.c. vit and resnet are taken over, also after
+ * an error. */
 struct vit;
 int trainer_of_vit(struct trainer *trainer, struct vit *vit, bool scratch,
     const struct train_wishes *wishes, struct error *error);
-
-/* Numbers by a counter: a hash of (seed, key), uniform in [0, 1); and from it a normal one. */
-double counter_uniform(uint64_t seed, uint64_t key);
-double counter_normal(uint64_t seed, uint64_t key);
+struct resnet;
+int trainer_of_resnet(struct trainer *trainer, struct resnet *resnet, bool scratch,
+    const struct train_wishes *wishes, struct error *error);
 
 #endif

@@ -192,7 +192,7 @@ static void show(const struct run_state *run, double began, uint64_t before)
 }
 
 /* The values of the average, while they are evaluated or written. */
-static void swap_average(struct run_state *run)
+static int swap_average(struct run_state *run, struct error *error)
 {
     struct params *params = &run->training->trainer->params;
     const float *average = optimiser_ema(run->optimiser);
@@ -200,7 +200,7 @@ static void swap_average(struct run_state *run)
         memcpy(run->averaged, params->values, params->total * sizeof *params->values);
         memcpy(params->values, average, params->total * sizeof *params->values);
     }
-    run->training->trainer->changed(run->training->trainer);
+    return run->training->trainer->changed(run->training->trainer, error);
 }
 
 static void swap_back(struct run_state *run)
@@ -282,11 +282,10 @@ static int finish_epoch(struct run_state *run, struct error *error)
     const double trained = (double)run->right / (double)run->seen;
     const double loss = run->loss / (double)run->seen;
     double accuracy = 0, valued = 0;
-    int status = 0;
     run->epoch++;
     run->step = 0;
-    swap_average(run);
-    if (training->validation)
+    int status = swap_average(run, error);
+    if (status == 0 && training->validation)
         status = validate(run, &accuracy, &valued, error);
     if (status == 0 && !caught)
         status = write_model(run, accuracy, error);

@@ -1,7 +1,9 @@
 /*
  * The backward pass of a Vision Transformer: from the gradient by its logits down to that by
  * attention (behind softmax) and by what a block's attention reads. dx, the gradient by the
- * residual stream, runs from the top down; what branches off adds to it behind its norm.
+ * residual stream, runs from the top down; what branches off adds to it behind its norm. Where
+ * the head reads the class token alone, dx is 0 in all other rows down to the last block's
+ * attention, and only that row is multiplied.
  */
 #include "common/vit_pass.h"
 
@@ -22,7 +24,7 @@ static void scale_task(void *argument, size_t b, size_t worker)
     const size_t dim = scaling->step->vit->config.dim, at = b * pass->tokens * dim;
     (void)worker;
     scale_rows(pass->z + at, pass->dx + at, scaling->scale,
-        scaling->factors ? scaling->factors[b] : 1, pass->tokens, dim);
+        scaling->factors ? scaling->factors[b] : 1, scaling->step->live, dim);
 }
 
 static const float *branch_gradient(struct step *step, int scale_slot)
@@ -49,7 +51,7 @@ static void norm_task(void *argument, size_t b, size_t worker)
     const size_t dim = step->vit->config.dim, at = b * step->pass->tokens * dim;
     (void)worker;
     layernorm_backward(step->pass->dx + at, norming->from + at, norming->x + at,
-        weight(step, norming->slot), step->pass->tokens, dim, step->vit->config.eps);
+        weight(step, norming->slot), step->live, dim, step->vit->config.eps);
 }
 
 static void norm_backward(const struct step *step, int slot, const float *from, const float *x)
@@ -66,7 +68,7 @@ static void norm_again_task(void *argument, size_t b, size_t worker)
     const size_t dim = step->vit->config.dim, at = b * step->pass->tokens * dim;
     (void)worker;
     layernorm_forward(step->pass->y + at, norming->x + at, weight(step, norming->slot),
-        weight(step, norming->slot + 1), step->pass->tokens, dim, step->vit->config.eps);
+        weight(step, norming->slot + 1), step->live, dim, step->vit->config.eps);
 }
 
 static void norm_again(const struct step *step, int slot, const float *x)
@@ -80,14 +82,14 @@ static void activate_task(void *argument, size_t b, size_t worker)
 {
     const struct step *step = argument;
     const struct vit_config *config = &step->vit->config;
-    const size_t hidden = config->hidden, stride = mlp_width(config), t = step->pass->tokens;
-    float *to = step->pass->hidden + b * t * stride;
-    const float *from = step->kept->pre + b * t * stride;
+    const size_t hidden = config->hidden, stride = mlp_width(config), n = step->live;
+    float *to = step->pass->hidden + b * step->pass->tokens * stride;
+    const float *from = step->kept->pre + b * step->pass->tokens * stride;
     (void)worker;
     if (config->gated)
-        gated_forward(to + hidden, from + hidden, from, config->activation, t, hidden, stride);
+        gated_forward(to + hidden, from + hidden, from, config->activation, n, hidden, stride);
     else
-        activation_forward(to, from, config->activation, t, hidden, stride);
+        activation_forward(to, from, config->activation, n, hidden, stride);
 }
 
 static void activate_again(struct step *step)
@@ -99,19 +101,20 @@ static void activate_again(struct step *step)
 static void add_tile(void *argument, size_t row, size_t rows, size_t column, size_t columns)
 {
     const struct step *step = argument;
-    const size_t dim = step->vit->config.dim, at = row * dim + column;
-    add_rows(step->pass->z + at, step->pass->y + at, rows, columns, dim);
+    const size_t stride = live_stride(step) * step->vit->config.dim, at = row * stride + column;
+    add_rows(step->pass->z + at, step->pass->y + at, rows, columns, stride);
 }
 
-/* z = from[B * T, width] times a weight [width, D], or z += that where more says so. */
+/* The live rows of z = from[B * T, width] times a weight [width, D], or z += that where more
+ * says so. */
 static void times_weight(
     struct step *step, const float *from, size_t stride, int slot, size_t width, bool more)
 {
     const struct vit_pass *pass = step->pass;
-    const size_t dim = step->vit->config.dim, n = step->batch * pass->tokens;
-    gemm_all(pass->threads, n, dim, width, rows_of(from, stride),
-        rows_of(weight(step, slot), dim), more ? pass->y : pass->z, dim, more ? add_tile : NULL,
-        step);
+    const size_t dim = step->vit->config.dim, apart = live_stride(step);
+    gemm_all(pass->threads, step->batch * step->live, dim, width, rows_of(from, apart * stride),
+        rows_of(weight(step, slot), dim), more ? pass->y : pass->z, apart * dim,
+        more ? add_tile : NULL, step);
 }
 
 /* Gradients by the MLP's hidden values, to those before the activation. */
@@ -119,7 +122,7 @@ static void descend_tile(void *argument, size_t row, size_t rows, size_t column,
 {
     const struct step *step = argument;
     const struct vit_config *config = &step->vit->config;
-    const size_t stride = mlp_width(config), at = row * stride + column;
+    const size_t stride = live_stride(step) * mlp_width(config), at = row * stride + column;
     float *gate = step->pass->hidden + at;
     const float *pre = step->kept->pre + at;
     if (config->gated)
@@ -162,12 +165,13 @@ static void mlp_backward(struct step *step)
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
     const size_t dim = config->dim, hidden = config->hidden, stride = mlp_width(config);
+    const size_t apart = live_stride(step);
     float *value = pass->hidden + (config->gated ? hidden : 0);
     const float *branch = branch_gradient(step, SCALE2);
     if (wants_weights(step))
         second_gradients(step, branch);
-    gemm_all(pass->threads, step->batch * pass->tokens, hidden, dim, rows_of(branch, dim),
-        rows_of(weight(step, FC2_WEIGHT), hidden), value, stride, descend_tile, step);
+    gemm_all(pass->threads, step->batch * step->live, hidden, dim, rows_of(branch, apart * dim),
+        rows_of(weight(step, FC2_WEIGHT), hidden), value, apart * stride, descend_tile, step);
     if (wants_weights(step))
         first_gradients(step);
     if (weight(step, GATE_WEIGHT)) {
@@ -185,6 +189,7 @@ static void mlp_backward(struct step *step)
  * One head of one picture. With O = A V, A = softmax(S), S = Q K' / sqrt(d):
  *     dA = dO V', dV = A' dO, dS = A * (dA - rowsum(A * dA)), dQ = dS K / sqrt(d),
  *     dK = dS' Q / sqrt(d)
+ * where only the live rows of dO, and so of dA, dS and dQ, are other than 0.
  */
 static void attend_backward(void *argument, size_t i, size_t worker)
 {
@@ -192,6 +197,7 @@ static void attend_backward(void *argument, size_t i, size_t worker)
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
     const size_t b = i / config->heads, h = i % config->heads, t = pass->tokens;
+    const size_t live = step->live;
     const size_t dim = config->dim, stride = 3 * dim, head = dim / config->heads;
     const size_t at = b * t * stride + h * head;
     const float *q = step->kept->qkv + at, *k = q + dim, *v = k + dim;
@@ -203,13 +209,17 @@ static void attend_backward(void *argument, size_t i, size_t worker)
                    ? wanted[step->layer * step->batch + b] + h * t * t
                    : scores;
     const float scale = 1.0f / sqrtf((float)head);
-    gemm(t, t, head, 1, rows_of(out, dim), transposed(v, stride), 0, g, t);
+    gemm(live, t, head, 1, rows_of(out, dim), turned_head(pass, v, stride, head, worker), 0, g,
+        t);
+    memset(g + live * t, 0, (t - live) * t * sizeof *g);
     if (!step->through)
         return;
-    gemm(t, head, t, 1, transposed(a, t), rows_of(out, dim), 0, dq + 2 * dim, stride);
-    softmax_backward(scores, g, a, t, t);
-    gemm(t, head, t, scale, rows_of(scores, t), rows_of(k, stride), 0, dq, stride);
-    gemm(t, head, t, scale, transposed(scores, t), rows_of(q, stride), 0, dq + dim, stride);
+    gemm(t, head, live, 1, transposed(a, t), rows_of(out, dim), 0, dq + 2 * dim, stride);
+    softmax_backward(scores, g, a, live, t);
+    gemm(live, head, t, scale, rows_of(scores, t), rows_of(k, stride), 0, dq, stride);
+    for (size_t row = live; row < t; row++)
+        memset(dq + row * stride, 0, head * sizeof *dq);
+    gemm(t, head, live, scale, transposed(scores, t), rows_of(q, stride), 0, dq + dim, stride);
 }
 
 /* Through the norms of q and k, for one picture; z is room for the result. */
@@ -268,18 +278,19 @@ static void project_backward(struct step *step)
 static void attention_backward(struct step *step)
 {
     const struct vit_pass *pass = step->pass;
-    const size_t dim = step->vit->config.dim;
+    const size_t dim = step->vit->config.dim, stride = live_stride(step) * dim;
     float *const *act = step->gradients->act;
     const float *branch = branch_gradient(step, SCALE1);
     if (wants_weights(step)) {
         scale_gradients(step, SCALE1, PROJ_WEIGHT, step->kept->out, dim, dim);
         linear_gradients(step, PROJ_WEIGHT, branch, dim, dim, step->kept->out, dim, dim);
     }
-    gemm_all(pass->threads, step->batch * pass->tokens, dim, dim, rows_of(branch, dim),
-        rows_of(weight(step, PROJ_WEIGHT), dim), pass->y, dim, NULL, NULL);
+    gemm_all(pass->threads, step->batch * step->live, dim, dim, rows_of(branch, stride),
+        rows_of(weight(step, PROJ_WEIGHT), dim), pass->y, stride, NULL, NULL);
     threads_run(pass->threads, step->batch * step->vit->config.heads, attend_backward, step);
     if (!step->through)
         return;
+    step->live = pass->tokens; /* every token is some query's key and value */
     project_backward(step);
     for (size_t b = 0; act && b < step->batch; b++)
         if (act[step->layer * step->batch + b])
@@ -307,6 +318,7 @@ void vit_backward(const struct vit *vit, struct vit_pass *pass, size_t batch,
     struct step step = {
         .vit = vit, .pass = pass, .batch = batch, .inputs = pass->inputs, .gradients = gradients
     };
+    step.live = vit->config.readout == READ_CLASS ? 1 : pass->tokens;
     head_backward(&step, logit_gradients);
     for (size_t layer = vit->config.layers; layer-- > pass->plan.lowest;) {
         step_to(&step, layer);

@@ -162,7 +162,7 @@ static void read_backward(const struct reading *r, const float *logit_gradients,
     }
     if (vit->global[FC_NORM_WEIGHT]) {
         if (wants_weights(r->step))
-            row_norm_gradients(r->step, FC_NORM_WEIGHT, normed, r->pooled, 1);
+            row_norm_gradients(r->step, FC_NORM_WEIGHT, normed, r->pooled);
         memset(pooled, 0, batch * width * sizeof *pooled);
         layernorm_backward(pooled, normed, r->pooled, vit->global[FC_NORM_WEIGHT], batch, width,
             vit->config.eps);
@@ -177,7 +177,7 @@ static void norm_back_task(void *argument, size_t b, size_t worker)
     const size_t dim = vit->config.dim, at = b * step->pass->tokens * dim;
     (void)worker;
     layernorm_backward(step->pass->dx + at, step->pass->y + at, step->pass->x + at,
-        vit->global[NORM_WEIGHT], step->pass->tokens, dim, vit->config.eps);
+        vit->global[NORM_WEIGHT], step->live, dim, vit->config.eps);
 }
 
 void head_backward(const struct step *step, const float *logit_gradients)

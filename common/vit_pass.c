@@ -76,6 +76,7 @@ static void lay_out(const struct vit *vit, struct vit_pass *pass, struct layout_
     pass->qkv = place(to, n, dim, 3);
     pass->hidden = place(to, n, mlp > pixels ? mlp : pixels, 1);
     pass->scores = place(to, threads_count(pass->threads), pass->tokens, pass->tokens);
+    pass->turned = place(to, threads_count(pass->threads), dim / config->heads, pass->tokens);
     pass->pooled = place(to, batch, pooled, 2);
     pass->normed = place(to, batch, pooled, 2);
     pass->features = place(to, batch, config->features, 2);

@@ -36,6 +36,7 @@ struct vit_pass {
     float *qkv;        /* [B * T, 3D]; the gradient */
     float *hidden;     /* [B * T, F or 2F]; its gradient; the patches' pixels at first */
     float *scores;     /* [threads, T, T] where attention isn't wanted; its gradient */
+    float *turned;     /* [threads, D / H, T] a head's keys or values */
     float *pooled;     /* [2, B, 2D] what each head reads, before fc_norm */
     float *normed;     /* [2, B, 2D] and behind */
     float *features;   /* [2, B, E] behind pre_logits */
@@ -59,6 +60,8 @@ struct step {
     const struct vit_outputs *outputs;
     const struct vit_gradients *gradients;
     bool through; /* the gradient goes on below this layer's attention */
+    size_t live;  /* of a picture's rows of dx, those that may be other than 0: 1, the class
+                   * token's, as long as only that was read; else all T */
 };
 
 static inline void step_to(struct step *step, size_t layer)
@@ -71,6 +74,12 @@ static inline void step_to(struct step *step, size_t layer)
 static inline const float *weight(const struct step *step, int slot)
 {
     return step->weights[slot - GLOBAL_SLOTS];
+}
+
+/* Rows from a live one to the next, that of the next picture where a picture has one. */
+static inline size_t live_stride(const struct step *step)
+{
+    return step->pass->tokens / step->live;
 }
 
 /* A weight [out, in] as the right factor [in, out]. */
@@ -119,13 +128,22 @@ void scale_gradients(
 void embedding_gradients(struct step *step);
 void reading_gradients(
     const struct step *step, int slot, const float *dy, size_t out, const float *x, size_t in);
-void row_norm_gradients(
-    const struct step *step, int slot, const float *dy, const float *x, size_t rows);
+void row_norm_gradients(const struct step *step, int slot, const float *dy, const float *x);
 
 /* Whether the gradient of any weight is wanted. */
 static inline bool wants_weights(const struct step *step)
 {
     return step->gradients->weights != NULL;
+}
+
+/* A head's keys or values [T, head], turned, for BLIS would pack them as they lie, which takes
+ * longer than so small a product. */
+static inline struct matrix turned_head(
+    const struct vit_pass *pass, const float *x, size_t stride, size_t head, size_t worker)
+{
+    float *to = pass->turned + worker * head * pass->tokens;
+    transpose_rows(to, x, pass->tokens, head, stride);
+    return rows_of(to, pass->tokens);
 }
 
 /* Gathers the pixels of a picture's patches, [N, 3 * ph * pw]. */

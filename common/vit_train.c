@@ -4,6 +4,7 @@
  * inference see what training makes of them.
  */
 #include "common/option.h"
+#include "common/random.h"
 #include "common/trainer.h"
 #include "common/vit.h"
 
@@ -161,15 +162,22 @@ static bool base_has(const struct vit *vit, size_t layer, int slot)
     return has;
 }
 
-static void fill(float *to, const struct form *form, size_t count, uint64_t seed, uint64_t key)
+/* The normal distribution cut off at two deviations. */
+static double truncated_normal(struct random *random)
 {
-    for (size_t i = 0; i < count; i++) {
-        double value = form->deviation == ONES ? 1 : 0;
-        for (uint64_t again = 0; form->deviation > 0 && (again == 0 || fabs(value) > 2);
-             again++)
-            value = counter_normal(seed, (key << 40) + i * 16 + again % 16);
-        to[i] = (float)(form->deviation > 0 ? value * form->deviation : value);
+    for (;;) {
+        const double value = random_normal(random);
+        if (fabs(value) <= 2)
+            return value;
     }
+}
+
+static void fill(float *to, const struct form *form, size_t count, uint64_t seed, size_t key)
+{
+    struct random random = random_of(seed, RANDOM_WEIGHTS, 0, (uint32_t)key);
+    for (size_t i = 0; i < count; i++)
+        to[i] = form->deviation > 0 ? (float)(form->deviation * truncated_normal(&random))
+                                    : (form->deviation < 0 ? 1 : 0);
 }
 
 /* Positions for the grid that is trained, without those of prefix tokens that have none. */
@@ -340,11 +348,13 @@ static int prepare(struct trainer *trainer, size_t batch, struct threads *thread
 static void drop_paths(struct own *own, size_t batch, uint64_t step)
 {
     const size_t layers = own->vit.config.layers;
+    struct random random =
+        random_of(own->seed, RANDOM_PATHS, (uint32_t)(step >> 32), (uint32_t)step);
     for (size_t i = 0; i < 2 * layers * batch; i++) {
         const size_t layer = i / batch / 2;
         const double rate =
             layers > 1 ? own->rate * (double)layer / (double)(layers - 1) : own->rate;
-        const bool drop = counter_uniform(own->seed, (step << 20) + i) < rate;
+        const bool drop = random_uniform(&random, 0, 1) < rate;
         own->drop_path[i] = drop ? 0 : (float)(1 / (1 - rate));
     }
 }
@@ -383,10 +393,12 @@ static void evaluate(
     vit_forward(&own->vit, own->inference, inputs, batch, &outputs);
 }
 
-static void changed(struct trainer *trainer)
+static int changed(struct trainer *trainer, struct error *error)
 {
     struct own *own = trainer->own;
+    (void)error;
     vit_refresh(&own->vit, own->inference);
+    return 0;
 }
 
 static void close_trainer(struct trainer *trainer)

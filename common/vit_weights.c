@@ -60,7 +60,9 @@ static void linear(const struct step *step, int slot, const float *dy, size_t dy
 void linear_gradients(const struct step *step, int slot, const float *dy, size_t dy_stride,
     size_t out, const float *x, size_t x_stride, size_t in)
 {
-    linear(step, slot, dy, dy_stride, out, x, x_stride, in, step->batch * step->pass->tokens);
+    const size_t apart = live_stride(step);
+    linear(step, slot, dy, apart * dy_stride, out, x, apart * x_stride, in,
+        step->batch * step->live);
 }
 
 void reading_gradients(
@@ -73,14 +75,14 @@ void reading_gradients(
 struct norming {
     const struct step *step;
     const float *dy, *x;
-    size_t rows; /* a picture */
+    size_t rows, apart; /* of a picture; from one picture to the next */
 };
 
 static void norm_task(void *argument, size_t b, size_t worker)
 {
     const struct norming *norming = argument;
     const struct step *step = norming->step;
-    const size_t dim = step->vit->config.dim, at = b * norming->rows * dim;
+    const size_t dim = step->vit->config.dim, at = b * norming->apart * dim;
     float *to = step->pass->partial + b * partial_width(&step->vit->config);
     (void)worker;
     memset(to, 0, 2 * dim * sizeof *to);
@@ -88,10 +90,10 @@ static void norm_task(void *argument, size_t b, size_t worker)
         step->vit->config.eps);
 }
 
-void row_norm_gradients(
-    const struct step *step, int slot, const float *dy, const float *x, size_t rows)
+static void picture_norms(const struct step *step, int slot, const float *dy, const float *x,
+    size_t rows, size_t apart)
 {
-    struct norming norming = { step, dy, x, rows };
+    struct norming norming = { step, dy, x, rows, apart };
     const size_t dim = step->vit->config.dim, width = partial_width(&step->vit->config);
     float *weight = place_of(step, slot), *bias = place_of(step, slot + 1);
     if (!weight && !bias)
@@ -105,7 +107,12 @@ void row_norm_gradients(
 
 void norm_gradients(const struct step *step, int slot, const float *dy, const float *x)
 {
-    row_norm_gradients(step, slot, dy, x, step->pass->tokens);
+    picture_norms(step, slot, dy, x, step->live, step->pass->tokens);
+}
+
+void row_norm_gradients(const struct step *step, int slot, const float *dy, const float *x)
+{
+    picture_norms(step, slot, dy, x, 1, 1);
 }
 
 /* The norms of q and k, before their gradients are taken through them. */
@@ -143,18 +150,19 @@ void scale_gradients(
     const struct step *step, int slot, int layer, const float *x, size_t x_stride, size_t in)
 {
     const struct vit_pass *pass = step->pass;
-    const size_t dim = step->vit->config.dim, n = step->batch * pass->tokens;
+    const size_t dim = step->vit->config.dim, n = step->batch * step->live;
+    const size_t apart = live_stride(step), stride = apart * dim;
     const float *factors = drop_factors(step, slot == SCALE2);
     if (!place_of(step, slot))
         return;
-    gemm_all(pass->threads, n, dim, in, rows_of(x, x_stride),
-        transposed(weight(step, layer), in), pass->y, dim, NULL, NULL);
-    bias_forward(pass->y, weight(step, layer + 1), n, dim, dim);
+    gemm_all(pass->threads, n, dim, in, rows_of(x, apart * x_stride),
+        transposed(weight(step, layer), in), pass->y, stride, NULL, NULL);
+    bias_forward(pass->y, weight(step, layer + 1), n, dim, stride);
     for (size_t b = 0; factors && b < step->batch; b++) {
         float *picture = pass->y + b * pass->tokens * dim;
-        scale_rows(picture, picture, NULL, factors[b], pass->tokens, dim);
+        scale_rows(picture, picture, NULL, factors[b], step->live, dim);
     }
-    sum_columns(step, place_of(step, slot), pass->dx, pass->y, n, dim, dim);
+    sum_columns(step, place_of(step, slot), pass->dx, pass->y, n, dim, stride);
 }
 
 static void patches_task(void *argument, size_t b, size_t worker)
@@ -203,7 +211,7 @@ void embedding_gradients(struct step *step)
     const size_t n = step->batch * pass->tokens;
     const size_t pixels = 3 * config->patch_rows * config->patch_columns;
     if (pass->embedded) {
-        row_norm_gradients(step, PRE_NORM_WEIGHT, pass->dx, pass->embedded, pass->tokens);
+        norm_gradients(step, PRE_NORM_WEIGHT, pass->dx, pass->embedded);
         memset(pass->z, 0, n * dim * sizeof *pass->z);
         layernorm_backward(pass->z, pass->dx, pass->embedded,
             step->vit->global[PRE_NORM_WEIGHT], n, dim, config->eps);

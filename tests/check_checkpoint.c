@@ -1,90 +1,8 @@
 /*
  * common/checkpoint, the model: what was written opens as what it was, with its classes and its
- * rule; nobody else's files are touched; a cut leaves the old model, the new one or none.
+ * rule; nobody else's files are touched.
  */
-#include "common/checkpoint.h"
-#include "common/resnet.h"
-#include "common/vit.h"
-#include "formats/io.h"
-#include "tests/cut.h"
-#include "tests/numbers.h"
-#include "tests/tensorfile.h"
-
-static const char vit_base[] = "tests/data/vit/timm-plain";
-static const char resnet_base[] = "tests/data/resnet/timm-groups";
-
-static const char *const classes[] = { "cat", "dog", "a  b", "\xc3\xa4", "x y", "6", "7", "8",
-    "9", "10", "11", "12" };
-
-/* A model as a trainer would have it: of the tensors of another. */
-struct made {
-    struct model base;
-    struct params params;
-    struct checkpoint checkpoint;
-    struct view_rule rule;
-    json_t *training;
-};
-
-/* The groups of a convolution don't show in its weight; whichever, it must come back. */
-static void make(struct made *made, const char *base, const char *path)
-{
-    struct error error;
-    *made = (struct made){ .rule = { 33, 27, 34, 28, FIT_CROP, VIEW_TIMM, FILTER_BICUBIC,
-                               { 0.485f, 0.456f, 0.406f }, { 0.229f, 0.224f, 0.225f } } };
-    ck_assert_msg(
-        model_open(&made->base, base, "SACCADE_VIT", "", &error) == 0, "%s", error.text);
-    const struct tensors *tensors = &made->base.tensors;
-    for (size_t i = 0; i < tensors->count; i++) {
-        const struct tensor *tensor = &tensors->items[i];
-        struct param param = { .rank = tensor->rank, .trained = true };
-        if (tensor->type == TENSOR_OTHER)
-            continue;
-        snprintf(param.name, sizeof param.name, "%s", tensor->name);
-        memcpy(param.shape, tensor->shape, sizeof param.shape);
-        param.groups = tensor->rank < 4 ? 0 : tensor->shape[0] % 2 ? 1 : 2;
-        ck_assert_int_eq(params_add(&made->params, &param, &error), 0);
-    }
-    ck_assert_int_eq(params_allocate(&made->params, &error), 0);
-    for (size_t i = 0; i < made->params.count; i++) {
-        const struct param *param = &made->params.items[i];
-        float *values = malloc(param->count * sizeof *values);
-        tensor_to_floats(tensors_find(tensors, param->name), values);
-        param_import(param, values, made->params.values + param->at);
-        free(values);
-    }
-    made->training = json_pack("{s:i, s:f}", "epochs", 3, "accuracy", 0.5);
-    made->checkpoint = (struct checkpoint){ .path = path,
-        .params = &made->params,
-        .values = made->params.values,
-        .config = made->base.config,
-        .rule = &made->rule,
-        .crop = 0.95,
-        .classes = classes,
-        .class_count =
-            (size_t)json_integer_value(json_object_get(made->base.config, "num_classes")),
-        .training = made->training };
-    ck_assert_uint_le(made->checkpoint.class_count, sizeof classes / sizeof *classes);
-}
-
-static void drop_made(struct made *made)
-{
-    params_free(&made->params);
-    model_close(&made->base);
-    json_decref(made->training);
-}
-
-static int keep(void *argument)
-{
-    const struct made *made = argument;
-    struct error error;
-    return checkpoint_write(&made->checkpoint, &error);
-}
-
-static void expect_kept(struct made *made)
-{
-    struct error error;
-    ck_assert_msg(checkpoint_write(&made->checkpoint, &error) == 0, "%s", error.text);
-}
+#include "tests/mademodel.h"
 
 /* The tensors, to the bit or as 16 bits hold them. */
 static void expect_tensors(const struct tensors *ours, const struct made *made)
@@ -354,110 +272,6 @@ START_TEST(names_that_no_table_holds)
 }
 END_TEST
 
-/* The first number of the model that is there; 0: none is. */
-static float first_value(const struct made *made)
-{
-    struct resnet resnet;
-    struct error error;
-    if (resnet_open(&resnet, made->checkpoint.path, NULL, &error) < 0)
-        return 0;
-    float values[1 << 12];
-    const struct tensor *tensor = tensors_find(&resnet.model.tensors, "bn1.bias");
-    ck_assert_uint_le(tensor->count, 1 << 12);
-    tensor_to_floats(tensor, values);
-    /* The configuration is that of these weights. */
-    const char *name = model_class_name(&resnet.model, 0);
-    ck_assert_str_eq(name, values[0] > 2.5f ? "new" : "cat");
-    resnet_close(&resnet);
-    return values[0];
-}
-
-static void set_first(struct made *made, float value)
-{
-    const struct param *param = params_find(&made->params, "bn1.bias");
-    made->params.values[param->at] = value;
-}
-
-/* Killed at any call: the model of before or the new one; where its configuration is another,
- * never weights with another's. */
-START_TEST(is_never_mixed)
-{
-    const bool single = _i & 1, other_config = _i & 2;
-    int status = CUT_STATUS, calls = 0, none = 0;
-    struct made made;
-    make(&made, resnet_base, inside(single ? "m.safetensors" : "model"));
-    made.checkpoint.class_count = 7;
-    for (; status == CUT_STATUS; calls++) {
-        static const char *names[7];
-        memcpy(names, classes, sizeof names);
-        made.checkpoint.classes = names;
-        set_first(&made, 2);
-        expect_kept(&made);
-        set_first(&made, other_config ? 3 : 1);
-        if (other_config)
-            names[0] = "new";
-        status = cut_at(calls, keep, &made);
-        const float value = first_value(&made);
-        const float due = other_config ? 3 : 1;
-        none += value == 0;
-        ck_assert_msg(status == CUT_STATUS
-                          ? value == due || value == 2 || (value == 0 && other_config)
-                          : value == due,
-            "call %d: %g", calls, (double)value);
-        expect_kept(&made); /* and it can be written anew */
-        ck_assert(first_value(&made) == due);
-    }
-    ck_assert_int_eq(status, DONE_STATUS);
-    ck_assert_int_ge(calls, 8);
-    ck_assert_int_eq(none > 0, other_config);
-    drop_made(&made);
-}
-END_TEST
-
-/* The first one of all: none, or all of it. */
-START_TEST(first_is_whole_or_none)
-{
-    int status = CUT_STATUS, calls = 0;
-    struct made made;
-    make(&made, resnet_base, NULL);
-    set_first(&made, 1);
-    for (; status == CUT_STATUS; calls++) {
-        made.checkpoint.path = inside("model%d%s", calls, _i ? ".safetensors" : "");
-        status = cut_at(calls, keep, &made);
-        const float value = first_value(&made);
-        ck_assert(status == CUT_STATUS ? value == 0 || value == 1 : value == 1);
-        expect_kept(&made);
-        ck_assert(first_value(&made) == 1);
-    }
-    ck_assert_int_eq(status, DONE_STATUS);
-    drop_made(&made);
-}
-END_TEST
-
-START_TEST(full_disks_leave_the_old_one)
-{
-    struct made made;
-    make(&made, resnet_base, inside("model"));
-    set_first(&made, 2);
-    expect_kept(&made);
-    set_first(&made, 1);
-    const size_t size = size_of(inside("model/model.safetensors"));
-    for (size_t room = 0; room < size; room += size / 40) {
-        ck_assert_int_eq(with_room(room, keep, &made), BAD_SYSTEM);
-        ck_assert(first_value(&made) == 2);
-    }
-    expect_kept(&made);
-    ck_assert(first_value(&made) == 1);
-    drop_made(&made);
-}
-END_TEST
-
-static void set_up(void)
-{
-    make_folder();
-    unsetenv("SACCADE_MODELS");
-}
-
 int main(void)
 {
     Suite *suite = suite_create("checkpoint");
@@ -471,9 +285,6 @@ int main(void)
     tcase_add_loop_test(tests, leaves_others_alone, 0, sizeof others / sizeof *others);
     tcase_add_test(tests, takes_a_directory_of_notes);
     tcase_add_loop_test(tests, names_that_no_table_holds, 0, 4);
-    tcase_add_loop_test(tests, is_never_mixed, 0, 4);
-    tcase_add_loop_test(tests, first_is_whole_or_none, 0, 2);
-    tcase_add_test(tests, full_disks_leave_the_old_one);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

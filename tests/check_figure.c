@@ -38,10 +38,10 @@ static void place(const struct panel *panels, size_t count,
 {
     struct plan plan;
     struct error error;
-    ck_assert_int_eq(plan_make(&plan, panels, count, options, "caption", &error), 0);
+    ck_assert_int_eq(figure_plan_make(&plan, panels, count, options, "caption", &error), 0);
     *x = plan.column_x[k % plan.columns];
     *y = plan.row_y[k / plan.columns];
-    plan_free(&plan);
+    figure_plan_free(&plan);
 }
 
 static const uint8_t *pixel(const struct picture *figure, uint64_t x, uint64_t y)

@@ -136,6 +136,12 @@ static bool is_asked(const struct trial *trial, const struct asked *asked, size_
     return row >= asked->from * trial->batch && row < asked->to * trial->batch;
 }
 
+/* Where gradients go isn't 0 before. */
+static float *spoilt(float *values, size_t count)
+{
+    return memset(values, 0xff, count * sizeof *values);
+}
+
 static void backward(struct trial *trial, const struct vit *vit, const struct asked *asked)
 {
     float *attention[MAX_ROWS] = { NULL }, *act[MAX_ROWS] = { NULL };
@@ -143,9 +149,9 @@ static void backward(struct trial *trial, const struct vit *vit, const struct as
     ck_assert_uint_le(layers_of(trial) * trial->batch, MAX_ROWS);
     for (size_t row = 0; row < layers_of(trial) * trial->batch; row++) {
         if (asked->attention && is_asked(trial, asked, row))
-            attention[row] = trial->attention_gradient[row];
+            attention[row] = spoilt(trial->attention_gradient[row], trial->attention_size);
         if (asked->act && is_asked(trial, asked, row))
-            act[row] = trial->act_gradient[row];
+            act[row] = spoilt(trial->act_gradient[row], trial->act_size);
     }
     vit_backward(vit, trial->pass, trial->batch, trial->seed, &gradients);
 }

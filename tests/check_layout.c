@@ -219,7 +219,8 @@ START_TEST(lays_out)
             struct plan plan;
             struct error error, warning;
             const char *caption = count % 2 ? NULL : titles[3];
-            ck_assert_int_eq(plan_make(&plan, panels, count, &options, caption, &error), 0);
+            ck_assert_int_eq(
+                figure_plan_make(&plan, panels, count, &options, caption, &error), 0);
             check_plan(&plan);
             if (count % 20 == 1) {
                 struct picture one, two;
@@ -233,7 +234,7 @@ START_TEST(lays_out)
                 free(one.rgb);
                 free(two.rgb);
             }
-            plan_free(&plan);
+            figure_plan_free(&plan);
         }
     for (int i = 0; i < 4; i++)
         free(pictures[i].rgb);
@@ -250,9 +251,9 @@ START_TEST(grid_shape)
         struct plan plan;
         struct error error;
         panels[count - 1] = (struct panel){ .values = &value, .rows = 1, .columns = 1 };
-        ck_assert_int_eq(plan_make(&plan, panels, count, &options, NULL, &error), 0);
+        ck_assert_int_eq(figure_plan_make(&plan, panels, count, &options, NULL, &error), 0);
         ck_assert_uint_eq(plan.columns, columns[count]);
-        plan_free(&plan);
+        figure_plan_free(&plan);
     }
 }
 END_TEST
@@ -301,12 +302,12 @@ START_TEST(says_what_it_shows)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct plan plan;
         struct error error;
-        const int status = plan_make(
+        const int status = figure_plan_make(
             &plan, panels + cases[i].first, cases[i].count, &cases[i].options, "me", &error);
         ck_assert_int_eq(status, 0);
         ck_assert_str_eq(plan.text, cases[i].text);
         ck_assert_uint_eq(plan.kinds, cases[i].kinds);
-        plan_free(&plan);
+        figure_plan_free(&plan);
     }
     free(picture.rgb);
 }

@@ -15,13 +15,17 @@
 enum { STAGES = 4, FEW = 200, MANY = 2000, SIDE = 12, SLACK = 2 << 10 /* KiB */ };
 
 #define MODEL "-mtests/data/vit/timm-plain"
+#define RESNET "-mtests/data/resnet/timm-basic"
 
-/* Two pipes, which share the first two programs. */
 static char *const pipes[][STAGES][4] = {
     { { "preprocess", MODEL, NULL }, { "vitfwd", MODEL, "-j2", NULL }, { "rollout", NULL },
         { "topk", NULL } },
     { { "preprocess", MODEL, NULL }, { "vitfwd", MODEL, "-b1", NULL },
         { "attnsplit", "-k", NULL }, { "tensorcat", NULL } },
+    { { "preprocess", MODEL, NULL }, { "vitfwd", MODEL, "-gpred", NULL },
+        { "rollout", "-Mchefer", NULL }, { "tensorcat", NULL } },
+    { { "preprocess", MODEL, NULL }, { "resnetfwd", RESNET, NULL }, { "gradcam", NULL },
+        { "tensorcat", NULL } },
 };
 
 /* Pictures as ffmpeg writes them, one after the other. */

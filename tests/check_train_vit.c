@@ -5,280 +5,7 @@
  * same bytes for every number of threads, and a wrong backward pass, which must show.
  */
 #include "common/gemm.h"
-#include "tests/families.h"
-
-#define GRADIENTS "tests/data/train/vit"
-enum { MAX_PLACES = 256, GUARD = 16 };
-
-/*
- * Of the largest of a tensor. Sums in f32 of numbers that cancel: the libraries' own float32
- * is off by 7e-6, and by 1.5e-5 in hf-deit's.
- */
-static const double bound = 2e-5;
-
-static json_t *all; /* cases.json */
-
-/* Where the gradient of one tensor goes. */
-struct place {
-    const struct tensor *reference; /* NULL: the tensor takes no part */
-    size_t layer, at, count;
-    int slot;
-};
-
-struct gradients {
-    float *values; /* every place's, with GUARD numbers between that are nobody's */
-    float *blocks[MAX_LAYERS][BLOCK_SLOTS];
-    struct vit_slots slots;
-};
-
-struct trial {
-    const json_t *about;
-    const char *name;
-    json_t *model_about;
-    struct vit vit;
-    struct array input;
-    struct tensors reference;
-    struct place places[MAX_PLACES];
-    size_t place_count, total, batch;
-    struct threads *threads;
-    struct vit_pass *pass;
-    float **logits, *seed, *drop_path;
-    struct gradients found;
-};
-
-static double number_of(const json_t *about, const char *key)
-{
-    return json_number_value(json_object_get(about, key));
-}
-
-static void read_numbers(const json_t *json, float **to)
-{
-    size_t i;
-    json_t *item;
-    if (json_is_number(json))
-        *(*to)++ = (float)json_number_value(json);
-    json_array_foreach(json, i, item)
-        read_numbers(item, to);
-}
-
-static const struct tensor *tensor_of(const struct vit_found *found, size_t layer, int slot)
-{
-    return slot < GLOBAL_SLOTS ? found->global[slot]
-                               : found->blocks[layer][slot - GLOBAL_SLOTS];
-}
-
-/* Of a tensor; norms of q and k are as wide as a head, which one_head() alone changes. */
-static size_t count_of(const struct vit *vit, int slot, const struct tensor *tensor)
-{
-    const bool of_head = slot >= Q_NORM_WEIGHT && slot <= K_NORM_BIAS;
-    return of_head ? vit->config.dim / vit->config.heads : tensor->count;
-}
-
-static bool has_weight(const struct vit *vit, size_t layer, int slot)
-{
-    return slot < GLOBAL_SLOTS ? vit->global[slot] != NULL
-                               : vit->blocks[layer][slot - GLOBAL_SLOTS] != NULL;
-}
-
-/* Both the model and the gradients are read by the same table of names. */
-static void find_places(struct trial *trial)
-{
-    struct vit_found *own, *reference;
-    struct error error;
-    char path[256];
-    size_t compared = 0;
-    snprintf(path, sizeof path, GRADIENTS "/%s.safetensors", trial->name);
-    ck_assert_msg(safetensors_add(&trial->reference, path, &error) == 0, "%s", error.text);
-    ck_assert(vit_find(&trial->vit.model.tensors, NULL, &own, &error) == 0);
-    ck_assert_msg(vit_find(&trial->reference, NULL, &reference, &error) == 0, "%s", error.text);
-    for (size_t layer = 0; layer < trial->vit.config.layers; layer++)
-        for (int slot = layer ? GLOBAL_SLOTS : 0; slot < VIT_SLOTS; slot++) {
-            if (!has_weight(&trial->vit, layer, slot))
-                continue;
-            const struct tensor *tensor = tensor_of(reference, layer, slot);
-            const size_t count = count_of(&trial->vit, slot, tensor_of(own, layer, slot));
-            ck_assert(!tensor || tensor->count <= count);
-            ck_assert_uint_lt(trial->place_count, MAX_PLACES);
-            trial->places[trial->place_count++] =
-                (struct place){ tensor, layer, trial->total, count, slot };
-            trial->total += count + GUARD;
-            compared += tensor != NULL;
-        }
-    ck_assert_uint_eq(compared, trial->reference.count);
-    vit_found_free(own);
-    vit_found_free(reference);
-}
-
-/* Room for those gradients whose place's number leaves nothing over. */
-static void make_gradients(const struct trial *trial, struct gradients *to, size_t each)
-{
-    *to = (struct gradients){ .values = calloc(trial->total, sizeof *to->values) };
-    for (size_t i = 0; i < trial->place_count; i += each) {
-        const struct place *place = &trial->places[i];
-        float *values = to->values + place->at;
-        if (place->slot < GLOBAL_SLOTS)
-            to->slots.global[place->slot] = values;
-        else
-            to->blocks[place->layer][place->slot - GLOBAL_SLOTS] = values;
-    }
-    to->slots.blocks = to->blocks;
-}
-
-/* One head as wide as the model, and norms of its queries and keys. */
-static void make_one_head(struct vit *vit)
-{
-    static float values[4][64];
-    const size_t dim = vit->config.dim;
-    ck_assert(dim <= 64);
-    vit->config.heads = 1;
-    for (size_t i = 0; i < 4; i++)
-        for (size_t d = 0; d < dim; d++)
-            values[i][d] = 0.01f * (float)(i + 1) * (float)(d % 7);
-    for (size_t layer = 0; layer < vit->config.layers; layer++)
-        for (size_t i = 0; i < 4; i++)
-            vit->blocks[layer][Q_NORM_WEIGHT - GLOBAL_SLOTS + i] = values[i];
-}
-
-static void begin_with(struct trial *trial, int index, bool one_head)
-{
-    const json_t *about = json_array_get(all, (size_t)index);
-    const char *model = json_string_value(json_object_get(about, "case"));
-    const json_t *drop_path = json_object_get(about, "drop_path");
-    *trial = (struct trial){ .about = about, .model_about = load_case(ROOT, model) };
-    trial->name = json_string_value(json_object_get(about, "name"));
-    open_case(&trial->vit, model, trial->model_about);
-    if (one_head)
-        make_one_head(&trial->vit);
-    ck_assert(load(&trial->input, ROOT, model, "input.npy"));
-    trial->batch = trial->input.npy.shape[0];
-    ck_assert_uint_eq(trial->batch, 2);
-    find_places(trial);
-    make_gradients(trial, &trial->found, 1);
-    trial->logits = make_rows(trial->batch, trial->vit.model.classes);
-    float *to = trial->seed = calloc(trial->batch * trial->vit.model.classes, sizeof *to);
-    read_numbers(json_object_get(about, "logit_gradients"), &to);
-    ck_assert(to == trial->seed + trial->batch * trial->vit.model.classes);
-    if (!json_is_array(drop_path))
-        return;
-    to = trial->drop_path = calloc(2 * trial->vit.config.layers * trial->batch, sizeof *to);
-    read_numbers(drop_path, &to);
-    ck_assert(to == trial->drop_path + 2 * trial->vit.config.layers * trial->batch);
-}
-
-static void begin(struct trial *trial, int index)
-{
-    begin_with(trial, index, false);
-}
-
-static void prepare(struct trial *trial, size_t thread_count, size_t lowest)
-{
-    bool keep[MAX_LAYERS];
-    struct error error;
-    const size_t *shape = trial->input.npy.shape;
-    memset(keep, true, sizeof keep);
-    const struct vit_plan plan = { .batch = trial->batch,
-        .height = shape[2],
-        .width = shape[3],
-        .lowest = lowest,
-        .training = true,
-        .keep = keep };
-    vit_pass_free(trial->pass);
-    trial->pass = NULL;
-    if (trial->threads)
-        threads_free(trial->threads);
-    ck_assert(threads_create(&trial->threads, thread_count, &error) == 0);
-    ck_assert_msg(vit_prepare(&trial->vit, &trial->pass, &plan, trial->threads, &error) == 0,
-        "%s: %s", trial->name, error.text);
-}
-
-static void finish(struct trial *trial)
-{
-    vit_pass_free(trial->pass);
-    if (trial->threads)
-        threads_free(trial->threads);
-    free_rows(trial->logits, trial->batch);
-    free(trial->seed);
-    free(trial->drop_path);
-    free(trial->found.values);
-    tensors_free(&trial->reference);
-    unload(&trial->input);
-    vit_close(&trial->vit);
-    json_decref(trial->model_about);
-}
-
-/* Forward and back with the pictures from first on. */
-static void run_pictures(struct trial *trial, const struct vit *back, size_t first,
-    size_t count, const float *drop_path, const struct gradients *to)
-{
-    const size_t each = trial->input.npy.count / trial->batch;
-    const float *const inputs[] = { trial->input.data + first * each,
-        trial->input.data + each };
-    vit_forward(&trial->vit, trial->pass, inputs, count,
-        &(struct vit_outputs){ .logits = trial->logits + first, .drop_path = drop_path });
-    vit_backward(back, trial->pass, count, trial->seed + first * trial->vit.model.classes,
-        &(struct vit_gradients){ .weights = &to->slots });
-}
-
-static void run(struct trial *trial, const struct gradients *to)
-{
-    run_pictures(trial, &trial->vit, 0, trial->batch, trial->drop_path, to);
-}
-
-static double largest(const float *x, size_t count)
-{
-    double most = 0;
-    for (size_t i = 0; i < count; i++)
-        most = fmax(most, fabs((double)x[i]));
-    return most;
-}
-
-/* What a difference is taken of: the tensor's largest gradient; but a key's bias, which softmax
- * doesn't see, has none, and takes the query's. */
-static double scale_of(const struct trial *trial, size_t i, const float *values)
-{
-    const struct place *place = &trial->places[i];
-    const int query = place->slot == K_BIAS        ? Q_BIAS
-                      : place->slot == K_NORM_BIAS ? Q_NORM_BIAS
-                                                   : place->slot;
-    while (trial->places[i].slot != query)
-        i--;
-    return largest(values + trial->places[i].at, trial->places[i].count);
-}
-
-/* The largest difference of any place. */
-static double measure(
-    const struct trial *trial, const float *ours, const float *expected, const char **where)
-{
-    double most = 0;
-    for (size_t i = 0; i < trial->place_count; i++) {
-        const struct place *place = &trial->places[i];
-        const double off =
-            difference(ours + place->at, expected + place->at, place->count, false);
-        const double scale = scale_of(trial, i, expected);
-        ck_assert(!place->reference || scale > 0);
-        if (off <= most * scale)
-            continue;
-        most = scale > 0 ? off / scale : INFINITY;
-        *where = place->reference ? place->reference->name : "a tensor that takes no part";
-    }
-    return most;
-}
-
-/* The library's gradients, laid out like ours. */
-static float *expected_of(const struct trial *trial)
-{
-    float *values = calloc(trial->total, sizeof *values);
-    for (size_t i = 0; i < trial->place_count; i++)
-        if (trial->places[i].reference)
-            tensor_to_floats(trial->places[i].reference, values + trial->places[i].at);
-    return values;
-}
-
-static void expect_guards(const struct trial *trial, const float *values)
-{
-    for (size_t i = 0; i < trial->place_count; i++)
-        ck_assert(largest(values + trial->places[i].at + trial->places[i].count, GUARD) == 0);
-}
+#include "tests/trainvit.h"
 
 /* Cross-entropy with smoothed labels, and that its gradient is the one that we go on from. */
 static double loss_of(const struct trial *trial)
@@ -429,6 +156,38 @@ START_TEST(same_bytes)
 }
 END_TEST
 
+/* Weights that have changed since: at once, but for tokens and positions, which wait to be
+ * told.
+ */
+START_TEST(refreshed)
+{
+    struct trial trial;
+    struct gradients first, later;
+    begin(&trial, _i);
+    make_gradients(&trial, &first, 1);
+    make_gradients(&trial, &later, 1);
+    prepare(&trial, 1, 0);
+    run(&trial, &first);
+    for (size_t i = 0; i < trial.place_count && trial.places[i].slot < GLOBAL_SLOTS; i++) {
+        const struct place *place = &trial.places[i];
+        float *moved = trial.found.values + place->at;
+        for (size_t k = 0; k < place->count; k++)
+            moved[k] = trial.vit.global[place->slot][k] * 1.5f;
+        trial.vit.global[place->slot] = moved;
+    }
+    vit_refresh(&trial.vit, trial.pass);
+    run(&trial, &later);
+    ck_assert(memcmp(first.values, later.values, trial.total * sizeof(float)) != 0);
+    memset(first.values, 0, trial.total * sizeof(float));
+    prepare(&trial, 1, 0);
+    run(&trial, &first);
+    ck_assert(memcmp(first.values, later.values, trial.total * sizeof(float)) == 0);
+    free(first.values);
+    free(later.values);
+    finish(&trial);
+}
+END_TEST
+
 /* A right forward pass, and one thing wrong on the way back. */
 START_TEST(mutations_show)
 {
@@ -471,6 +230,7 @@ int main(void)
     tcase_add_loop_test(tests, gradients_add, 0, count);
     tcase_add_test(tests, one_head);
     tcase_add_loop_test(tests, same_bytes, 0, count);
+    tcase_add_loop_test(tests, refreshed, 0, count);
     tcase_add_loop_test(tests, mutations_show, 0, count);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

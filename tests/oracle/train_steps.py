@@ -41,6 +41,7 @@ CASES = {
     "sgd": {"kind": "sgd", "decay": 5e-4, "lr": 0.1},
     "sgd-all": {"kind": "sgd", "decay": 1e-2, "layer_decay": 0.75, "clip": 0.7, "ema": 0.99,
                 "momentum": 0.8, "lr": 0.5},
+    "sgd-clip": {"kind": "sgd", "scale": 1e-5, "clip": 2e-5, "lr": 1e4},  # 1e-6 beside the norm
     "sgd-plain": {"kind": "sgd", "momentum": 0.0, "lr": 0.1, "decay": 0.01},
 }
 
@@ -134,21 +135,22 @@ def steps(name, wishes, seed):
     write(name, case, arrays)
 
 
-def loss(name, seed, scale, classes, batch, smoothing=0.0, soft=False):
+def loss(name, seed, scale, classes, batch, smoothing=0.0, soft=None):
     random = np.random.default_rng(seed)
     logits = (scale * random.standard_normal((batch, classes))).astype("<f4")
     labels = random.integers(0, classes, batch)
     mean = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)
     x = torch.from_numpy(logits).double().requires_grad_()
-    if soft:
-        targets = random.dirichlet(np.ones(classes) * 0.3, batch).astype("<f4")
+    if soft is not None:
+        targets = random.dirichlet(np.ones(classes) * 0.3, batch) * soft
+        targets = targets.astype("<f4")
         value = mean(x, torch.from_numpy(targets).double())
     else:
         value = mean(x, torch.from_numpy(labels))
         targets = np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
     value.backward()
     case = {"loss": float(value.detach())}
-    if not soft:
+    if soft is None:
         case.update(labels=labels.tolist(), smoothing=smoothing)
     write(name, case, {"logits": logits, "targets": targets, "gradients": x.grad.numpy()})
 
@@ -159,7 +161,8 @@ def main():
         steps(name, wishes, seed)
     loss("loss-plain", 20, 2, 10, 7)
     loss("loss-smooth", 21, 3, 10, 16, smoothing=0.1)
-    loss("loss-soft", 22, 1, 17, 5, soft=True)
+    loss("loss-soft", 22, 1, 17, 5, soft=1)
+    loss("loss-sums", 25, 1, 6, 3, soft=np.array([[0.5], [1], [2]]))
     loss("loss-large", 23, 200, 5, 6, smoothing=0.2)
     loss("loss-one", 24, 4, 2, 1, smoothing=0.5)
     print(len(CASES), "cases of steps")
