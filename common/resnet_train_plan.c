@@ -37,7 +37,8 @@ static size_t plane_size(const struct planner *planner, const struct plane *plan
     return count;
 }
 
-/* Room of its own for what is kept, a slot's for what isn't. */
+/* Room of its own for what is kept, a slot's for what isn't. Above what is kept all is, so the
+ * last that isn't stays in its slot, for the backward pass to read. */
 static void settle(struct planner *planner, struct plane *plane, bool kept, int slot)
 {
     const size_t size = plane_size(planner, plane);
@@ -145,7 +146,7 @@ static int plan_stem(struct planner *planner, struct error *error)
     if (resnet->pool) {
         trainer->pooled.rows = max_pool_side(x->rows);
         trainer->pooled.columns = max_pool_side(x->columns);
-        settle(planner, &trainer->pooled, trainer->any && trainer->lowest <= 1, OUT1);
+        settle(planner, &trainer->pooled, kept, OUT1);
     }
     if (kept) {
         reserve(planner, x, GRADIENT0);
@@ -190,7 +191,6 @@ static int plan_block(struct planner *planner, size_t b, struct error *error)
     const struct train_block *own = &trainer->blocks[b];
     const struct plane *x = train_block_input(trainer, b), *from = x;
     const bool kept = trainer->any && trainer->lowest <= b + 1;
-    const bool read = trainer->any && trainer->lowest <= b + 2; /* by what is kept above */
     const int out = (b + (trainer->resnet->pool ? 0 : 1)) % 2 ? OUT1 : OUT0;
     for (size_t i = 0; i < own->count; i++) {
         struct train_layer *layer = &trainer->layers[own->first + i];
@@ -198,7 +198,7 @@ static int plan_block(struct planner *planner, size_t b, struct error *error)
         const bool last = i + 1 == own->count;
         if (status < 0)
             return status;
-        settle(planner, &layer->y, last ? read : kept, last ? out : i % 2 ? HIDDEN1 : HIDDEN0);
+        settle(planner, &layer->y, kept, last ? out : i % 2 ? HIDDEN1 : HIDDEN0);
         settle_raw(planner, layer, kept);
         from = &layer->y;
     }
