@@ -259,10 +259,46 @@ START_TEST(pictures)
 }
 END_TEST
 
+/* A padded crop moves by -4 to 4 pixels of 32 each way, all about as often. */
+START_TEST(crop_moves)
+{
+    enum { SIDE = 32, PICTURES = 4000 };
+    struct augment augment;
+    struct augment_scratch scratch = { 0 };
+    struct error error;
+    static uint8_t rgb[SIDE * SIDE * 3];
+    static float input[3 * SIDE * SIDE];
+    const struct view_rule rule = { SIDE, SIDE, SIDE, SIDE, FIT_CROP, VIEW_TIMM, FILTER_BICUBIC,
+        { 0, 0, 0 }, { 1, 1, 1 } };
+    const struct picture picture = { SIDE, SIDE, rgb };
+    unsigned across[9] = { 0 }, down[9] = { 0 };
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        rgb[3 * i] = (uint8_t)(i % SIDE);
+        rgb[3 * i + 1] = (uint8_t)(i / SIDE);
+    }
+    ck_assert_int_eq(augment_parse(&augment, "crop", SIDE, &error), 0);
+    for (uint32_t i = 0; i < PICTURES; i++) {
+        struct random random = random_of(0, RANDOM_PICTURE, 0, i);
+        ck_assert_int_eq(
+            augment_picture(&augment, &picture, &rule, &random, &scratch, input, &error), 0);
+        const float *middle = input + 16 * SIDE + 16;
+        const long x = lrintf(middle[0] * 255) - 12, y = lrintf(middle[SIDE * SIDE] * 255) - 12;
+        ck_assert(x >= 0 && x < 9 && y >= 0 && y < 9);
+        across[x]++;
+        down[y]++;
+    }
+    for (int i = 0; i < 9; i++) {
+        ck_assert_uint_gt(across[i], 350);
+        ck_assert_uint_gt(down[i], 350);
+    }
+    augment_scratch_free(&scratch);
+}
+END_TEST
+
 /* Erased is the mean colour: 0 in all three channels, of a rectangle, of every fourth. */
 START_TEST(erases_to_mean)
 {
-    enum { SIDE = 16, PICTURES = 400 };
+    enum { SIDE = 16, PICTURES = 2000 };
     struct view_rule rule = RULE;
     struct augment augment;
     struct augment_scratch scratch = { 0 };
@@ -288,8 +324,8 @@ START_TEST(erases_to_mean)
         ck_assert_uint_lt(zeros, SIDE * SIDE / 2);
         erased += zeros > 0;
     }
-    ck_assert_uint_gt(erased, 70);
-    ck_assert_uint_lt(erased, 130);
+    ck_assert_uint_gt(erased, 430);
+    ck_assert_uint_lt(erased, 560);
     augment_scratch_free(&scratch);
 }
 END_TEST
@@ -385,6 +421,7 @@ int main(void)
     tcase_add_test(tests, cut_tells_its_area);
     tcase_add_test(tests, mixes_as_timm);
     tcase_add_test(tests, pictures);
+    tcase_add_test(tests, crop_moves);
     tcase_add_test(tests, erases_to_mean);
     tcase_add_test(tests, batches);
     tcase_add_test(tests, names);
