@@ -398,7 +398,9 @@ def refused():
          "a: negated or conjugated"),
         ("not-torch", pickle.dumps({"a": 1}), "neither a zip nor what torch.save wrote"),
         ("many-times", saved({"a": values(1, 2, 1).expand(2, 1 << 20)}),
-         "come to more than 4 times the file"),
+         "a: tensors that show the same data come to more than 4 times the file"),
+        ("shared", saved(dict.fromkeys(map(str, range(40)), values(1, 2000))),
+         "tensors that show the same data come to more than 4 times the file"),
     ]
     lines = []
     for name, bytes_, message in things:
