@@ -122,7 +122,8 @@ static int add_tensors(struct tensors *tensors, const struct pth *pth, json_t *n
             pth_see(pth, name, (uint32_t)json_integer_value(value), &view, error);
         if (status < 0)
             return status;
-        if (__builtin_add_overflow(all, view.tensor.bytes, &all) || all / MOST_BYTES > pth->size)
+        if (__builtin_add_overflow(all, view.tensor.bytes, &all)
+            || all / MOST_BYTES > pth->size)
             return fail(error, BAD_INPUT,
                 "%s: %.200s: tensors that show the same data come to more than %d times the "
                 "file",
