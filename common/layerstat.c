@@ -91,7 +91,7 @@ static int set_norms(
         for (size_t d = 0; d < dim; d++)
             squares += (double)tokens[i * dim + d] * (double)tokens[i * dim + d];
         if (!isfinite(squares))
-            return fail(error, BAD_SAMPLE, "token %zu isn't finite", i);
+            return fail(error, BAD_SAMPLE, "the vector of token %zu isn't finite", i);
         norms[i] = sqrt(squares);
     }
     return 0;

@@ -254,7 +254,7 @@ static int measure_layer(struct run *run, const struct sample *sample,
         &attention->layout, state->lengths.bytes, tokens.data, tokens.shape[1],
         state->numbers.bytes, error);
     if (status < 0)
-        return fail(error, status, "attn.%02zu.npy: %s", layer, error->text);
+        return fail(error, status, "layer %zu: %s", layer, error->text);
     return head_table_add(&state->sample, layer, heads, over_heads(),
         tokens.data ? RULE_NORM : RULE_SHARE, state->numbers.bytes, error);
 }
