@@ -123,6 +123,24 @@ key	layer	head	distance	entropy	prefix_mass	diagonal_mass	effective_rank	diverge
 attnstat: 1 sample, 1 bad
 [exit 1]
 
+$ attnstat --stats prefix_mass $DATA/attnstat/faults.tar
+key	layer	head	prefix_mass
+good	0	0	0.235223
+good	0	1	0.152418
+attnstat: negative: layer 0: row 2 of head 1 is no softmax's: its values must be at least 0 and sum to 1
+attnstat: half: layer 0: row 4 of head 0 is no softmax's: its values must be at least 0 and sum to 1
+attnstat: infinite: layer 0: row 0 of head 1 is no softmax's: its values must be at least 0 and sum to 1
+rounded	0	0	0.335295
+rounded	0	1	0.0852926
+attnstat: 5 samples, 3 bad
+[exit 1]
+
+$ attnstat $DATA/attnstat/crowd.tar
+attnstat: a: layer 0: has 1025 heads, more than 1024
+key	layer	head	distance	entropy	prefix_mass	diagonal_mass	effective_rank	divergence	sinks	sink_share	sink_rule
+attnstat: 1 sample, 1 bad
+[exit 1]
+
 $ attnstat --mean samples --stats entropy $DATA/maps/nan.tar
 attnstat: a: layer 1: row 0 of head 1 is no softmax's: its values must be at least 0 and sum to 1
 samples	layer	head	entropy	entropy_sd

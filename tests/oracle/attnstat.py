@@ -184,6 +184,21 @@ def make_special():
     return stream
 
 
+def write_faults():
+    """Rows that no softmax gives, behind a sample that is good; more heads than are taken."""
+    stream = Measured("faults", 1, (2, 2), 1, 2)
+    for seed, key in enumerate(("good", "negative", "half", "infinite", "rounded")):
+        stream.add(key, 60 + seed, 1)
+    stream.attention["negative"][0, 1, 2, 1:4] += np.array([1.5, -1.5, 0], "<f4")
+    stream.attention["half"][0, 0, 4] /= 2
+    stream.attention["infinite"][0, 1, 0, 0] = np.inf
+    stream.attention["rounded"][0, 0, 4] *= 1.009
+    stream.write()
+    crowd = Measured("crowd", 0, (1, 1), 1, 1025)
+    crowd.add("a", 65, 1)
+    crowd.write()
+
+
 def matrix(n, kind):
     """As check_singular.c makes it: numbers by tests/numbers.h, rows divided by their sums."""
     state, squarings = n * 2654435761 + 1, {"diffuse": 0, "peaked": 6}.get(kind, 3)
@@ -243,6 +258,11 @@ def main():
         cases.put(stream.name, stream)
         cases.put(stream.name + "-heads", stream, mean="heads")
     foreign.write()
+    single = Measured("single", 0, (1, 1), 1, 3)
+    single.add("a", 53, 1)
+    single.write()
+    cases.put("single", single)
+    write_faults()
     cases.put("foreign", foreign, told=(1, 2, 3))
     cases.put("samples", plain, mean="samples")
     cases.put("both", plain, mean="both")
