@@ -81,7 +81,8 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # These loops are written to be vectorised.
-FAST = batchnorm conv conv_gather conv_weights eigen kernels optimiser pool resample rollout upsample view
+FAST = batchnorm conv conv_gather conv_weights eigen headstat kernels optimiser \
+	pool resample rollout singular upsample view
 $(FAST:%=$(BUILD)/common/%.o): ALL_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 # A list that has grown makes the library anew.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what the man pages' EXAMPLES use in the current directory: cat.jpg, photos/ with three
-# pictures, one in a folder of it, a tiny ResNet with its configuration, the streams a.tar (cat) and b.tar (photos) with their attention,
-# and cam.tar (cat) with made-up activations of three places. Run by tests/man.sh, with DATA and
+# pictures, one in a folder of it, animals/ with two pictures of each of two classes, a tiny ResNet
+# with its configuration, the streams a.tar (cat) and b.tar (photos) with their attention, and cam.tar (cat) with made-up activations of three places. Run by tests/man.sh, with DATA and
 # PATH set.
 set -euo pipefail
 
@@ -11,6 +11,9 @@ mkdir -p photos/more
 cp "$pictures/rgb444.jpg" photos/one.jpg
 cp "$pictures/grey.jpg" photos/two.jpg
 cp "$pictures/progressive.jpg" photos/more/three.jpg
+mkdir -p animals/cat animals/dog
+cp "$pictures/rgb420.jpg" "$pictures/rgb444.jpg" animals/cat
+cp "$pictures/grey.jpg" "$pictures/cmyk.jpg" animals/dog
 cp "$DATA/resnet/timm-basic/model.safetensors" resnet18.safetensors
 cp "$DATA/resnet/timm-basic/config.json" resnet18.json
 preprocess cat.jpg | vitfwd >a.tar

@@ -123,8 +123,14 @@ if ! make_streams 2>said; then
     fail stages/streams
     exit 1
 fi
+# finetune reads no stream through and writes none: what it owes is in tests/finetune.sh, these
+# here as every program.
+for check in asks refuses_options; do
+    result "stages/finetune-$check" "$check" finetune
+done
 for program in "$BIN"/*; do
     stage=${program##*/}
+    [[ $stage != finetune ]] || continue
     for check in asks refuses_options refuses_empty refuses_cut full_disk keeps_part \
         same_for_threads passes_bad; do
         result "stages/$stage-$check" "$check" "$stage"

@@ -1,0 +1,186 @@
+# What is said of a run: a ViT from nothing, validated, with a table; the picture that is none is
+# named and left out.
+
+$ mkdir -p animals/cat animals/dog; cp $DATA/pictures/rgb420.jpg $DATA/pictures/rgb444.jpg animals/cat; cp $DATA/pictures/grey.jpg $DATA/pictures/cmyk.jpg animals/dog; echo 'no picture' >animals/dog/broken.jpg
+
+$ quick() { sed -E 's/, [0-9]+ MB: .*/, N MB/; s/[0-9.]+, [0-9.]+% right/L, A right/; s/validation [0-9.]+, [0-9.]+%/validation L, A/; s/ [0-9]+\/s$/ N\/s/'; }; declare -f quick >quick.sh
+
+$ . ./quick.sh; set -o pipefail; finetune --arch vit:patch=8,dim=16,depth=2,heads=2,image=32 -b 2 --epochs 2 --val animals --log log.tsv -o vit animals 2>&1 | quick
+finetune: animals/dog/broken.jpg: not a jpeg, png, tiff, webp, gif or pnm picture
+finetune: animals/dog/broken.jpg: not a jpeg, png, tiff, webp, gif or pnm picture
+finetune: 4 pictures of 2 classes, 10002 weights to train, N MB
+finetune: epoch 1: loss L, A right; validation L, A; N/s
+finetune: epoch 2: loss L, A right; validation L, A; N/s
+[exit 1]
+
+$ ls vit; cat vit/labels.tsv; cut -f 1 log.tsv; awk -F'\t' '{ print NF }' log.tsv | uniq
+config.json
+labels.tsv
+model.safetensors
+preprocessor_config.json
+training.json
+0	cat
+1	dog
+epoch
+1
+2
+7
+
+$ vitfwd --info -m vit | cut -f 1,2 | grep -v ^model
+field	value
+family	timm
+layers	2
+dim	16
+hidden	64
+patch	8x8
+heads	2
+prefix	1
+grid	4x4
+prefix positions	1
+position resize	bicubic, antialias
+eps	1e-06
+activation	gelu (exact)
+readout	class token
+classes	2
+input	32x32
+fit	crop, from 32x32, bicubic
+mean	0.5,0.5,0.5
+std	0.5,0.5,0.5
+
+$ preprocess animals/cat 2>/dev/null | vitfwd -l none -m vit 2>/dev/null | topk -n 2 | wc -l
+topk: 2 samples
+5
+
+$ jq 'del(.accuracy)' vit/training.json
+{
+  "made_by": "saccade finetune",
+  "base": null,
+  "arch": "vit:patch=8,dim=16,depth=2,heads=2,image=32",
+  "data": [
+    "animals"
+  ],
+  "pictures": 4,
+  "epochs": 2,
+  "batch": 2,
+  "accumulate": 1,
+  "seed": 0,
+  "optimiser": "adamw",
+  "lr": 0.001,
+  "min_lr": 1e-05,
+  "warmup": 0.5,
+  "decay": 0.05,
+  "layer_decay": 1,
+  "clip": 1,
+  "smoothing": 0.1,
+  "ema": 0,
+  "args": [
+    "--arch=vit:patch=8,dim=16,depth=2,heads=2,image=32",
+    "--batch=2",
+    "--epochs=2",
+    "--val=animals"
+  ],
+  "program": "finetune",
+  "version": "0.1.0",
+  "epochs_done": 2
+}
+
+# A ResNet, into one file.
+
+$ rm animals/dog/broken.jpg; . ./quick.sh; finetune --arch resnet20 -b 2 --epochs 1 -o net.safetensors animals 2>&1 | quick
+finetune: 4 pictures of 2 classes, 269202 weights to train, N MB
+finetune: epoch 1: loss L, A right; N/s
+
+$ ls net*; resnetfwd --info -m net.safetensors | grep -e ^classes -e ^input -e ^mean -e ^layers | cut -f 1,2
+net.json
+net.safetensors
+layers	3,3,3
+classes	2
+input	32x32
+mean	0.485,0.456,0.406
+
+# From a base of another kind, with classes of its own.
+
+$ . ./quick.sh; finetune -m $DATA/resnet/timm-basic --freeze 0 -b 4 --epochs 1 -o tuned animals 2>&1 | quick
+finetune: a new head for 2 classes
+finetune: 4 pictures of 2 classes, 3658 weights to train, N MB
+finetune: epoch 1: loss L, A right; N/s
+
+# What is refused.
+
+$ finetune --arch resnet20 animals
+finetune: where shall the model go? say -o DIR or -o X.safetensors
+[exit 2]
+$ finetune --arch resnet20 -o x
+finetune: which pictures? name shards, folders or other data sets
+[exit 2]
+$ . ./quick.sh; set -o pipefail; finetune -o x animals 2>&1 | quick
+finetune: a new head for 2 classes
+finetune: 4 pictures of 2 classes, 1204866 weights to train, N MB
+finetune: 4 pictures are less than one batch of 128: say --batch
+[exit 2]
+$ finetune --arch resnet20 -m vit -o x animals
+finetune: --arch begins from nothing, -m from a model: say one
+[exit 2]
+$ finetune --arch resnet21 -o x -b 2 animals
+finetune: resnet21: not an architecture of a ResNet: there are resnet20, resnet32, resnet44, resnet56, resnet18, resnet34, resnet50
+[exit 2]
+$ finetune --arch vit:patch=8,dim=16 -o x -b 2 animals
+finetune: --arch vit:patch=8,dim=16: needs patch, dim, depth, heads and image; heads divide dim, and the patch divides the image
+[exit 2]
+$ finetune --arch vit:patch=8,dim=16,depth=1,heads=2,image=36 -o x -b 2 animals
+finetune: --arch vit:patch=8,dim=16,depth=1,heads=2,image=36: needs patch, dim, depth, heads and image; heads divide dim, and the patch divides the image
+[exit 2]
+$ . ./quick.sh; set -o pipefail; finetune --arch resnet20 -o x animals 2>&1 | quick
+finetune: 4 pictures of 2 classes, 269202 weights to train, N MB
+finetune: 4 pictures are less than one batch of 128: say --batch
+[exit 2]
+$ finetune --arch resnet20 -o x -b 2 nothing
+finetune: nothing: No such file or directory
+[exit 4]
+$ finetune --arch resnet20 -o x -b 2 --augment blur animals
+finetune: augmentation blur: takes flip, crop, resized-crop, colour, erase, mixup, cutmix, or none, light, standard
+[exit 2]
+$ finetune --arch resnet20 -o x -b 2 --drop-path 0.1 animals
+finetune: --drop-path: for a ViT only
+[exit 2]
+$ finetune --arch resnet20 -o x -b 2 --freeze 9 animals
+finetune: --freeze 9: there are 9, 0 to 8
+[exit 2]
+$ finetune --arch resnet20 -o x -b 2 --optimiser adam animals
+finetune: --optimiser adam: takes one of adamw|sgd
+[exit 2]
+$ finetune -m vit --size 20 -o x -b 2 animals
+finetune: --size 20x20: takes multiples of the patch, 8x8
+[exit 2]
+$ finetune -m no-such-model -o x -b 2 animals
+finetune: no-such-model: no such model: give a .safetensors or .pth file, a directory with one, or a name in $SACCADE_MODELS
+[exit 4]
+$ ls x
+
+# A place where another model lies; one of its own is written anew.
+
+$ cp -r $DATA/vit/timm-plain other; chmod -R u+w other; finetune --arch resnet20 -b 2 --epochs 1 -o other animals
+finetune: other: holds another model (model.safetensors): give another -o, or remove it
+[exit 2]
+$ cmp other/model.safetensors $DATA/vit/timm-plain/model.safetensors
+$ finetune --arch resnet20 -b 2 --epochs 1 -o vit animals 2>/dev/null; resnetfwd --info -m vit | grep ^layers | cut -f 2
+3,3,3
+
+# Classes: an empty one, and others to validate on.
+
+$ mkdir animals/fox; finetune --arch resnet20 -o x -b 2 animals
+finetune: animals: class fox has no pictures
+[exit 3]
+$ rmdir animals/fox; mkdir birds; cp -r animals/cat birds/owl; finetune --arch resnet20 -o x -b 2 --val birds animals
+finetune: birds: class owl is not one of the 2 of the model (0 of 1 are)
+[exit 2]
+
+# Bad pictures, as many as may be.
+
+$ echo 'no picture' >animals/dog/broken.jpg; . ./quick.sh; finetune --arch resnet20 -o x -b 2 --epochs 1 --max-bad 1 animals 2>&1 | quick; finetune --arch resnet20 -o x -b 2 --max-bad 0 animals
+finetune: animals/dog/broken.jpg: not a jpeg, png, tiff, webp, gif or pnm picture
+finetune: 4 pictures of 2 classes, 269202 weights to train, N MB
+finetune: epoch 1: loss L, A right; N/s
+finetune: animals/dog/broken.jpg: not a jpeg, png, tiff, webp, gif or pnm picture
+finetune: 1 of 3 pictures are bad, over --max-bad 0
+[exit 3]
