@@ -29,7 +29,7 @@ STAGES = preprocess vitfwd resnetfwd attnsplit attnstat rollout mapdiff gradcam 
 FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_stack picture png pnm \
 	pth pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
 	stream_read stream_write tar tensors tiff tiff_client tiff_write webp zip
-COMMON = anymodel attention augment batchnorm cam canvas checkpoint checkpoint_rule \
+COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint checkpoint_rule \
 	checkpoint_state classes colormap conv conv_gather conv_weights dataset dataset_pets \
 	dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families feeder figure \
 	figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm headstat \

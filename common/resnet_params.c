@@ -266,7 +266,7 @@ void resnet_trainer_free(struct resnet_trainer *trainer)
     if (trainer) {
         free(trainer->layers);
         free(trainer->blocks);
-        free(trainer->arena);
+        arena_free(&trainer->arena);
     }
     free(trainer);
 }

@@ -6,7 +6,6 @@
 
 struct planner {
     struct resnet_trainer *trainer;
-    size_t total; /* floats; SIZE_MAX: can't be counted */
     size_t scratch, flipped, sums, norm_sums;
 };
 
@@ -15,16 +14,9 @@ static void raise(size_t *most, size_t size)
     *most = size > *most ? size : *most;
 }
 
-/* The next count floats of the arena; NULL while they are only counted. */
 static float *take(struct planner *planner, size_t count)
 {
-    const size_t at = planner->total;
-    if (at == SIZE_MAX || __builtin_add_overflow(count, 15, &count)
-        || __builtin_add_overflow(at, count & ~(size_t)15, &planner->total)) {
-        planner->total = SIZE_MAX;
-        return NULL;
-    }
-    return planner->trainer->arena ? planner->trainer->arena + at : NULL;
+    return arena_take(&planner->trainer->arena, count, 1, 1);
 }
 
 static size_t plane_size(const struct planner *planner, const struct plane *plane)
@@ -258,8 +250,7 @@ int resnet_train_prepare(struct resnet_trainer *trainer, size_t batch, size_t he
     size_t width, struct threads *threads, struct error *error)
 {
     struct planner planner = { .trainer = trainer };
-    free(trainer->arena);
-    trainer->arena = NULL;
+    arena_free(&trainer->arena);
     memset(trainer->slot_sizes, 0, sizeof trainer->slot_sizes);
     trainer->threads = threads;
     trainer->batch = batch;
@@ -271,16 +262,11 @@ int resnet_train_prepare(struct resnet_trainer *trainer, size_t batch, size_t he
         return status;
     for (int i = 0; i < TRAIN_SLOTS; i++)
         take(&planner, trainer->slot_sizes[i]);
-    if (planner.total > SIZE_MAX / sizeof(float) - 64)
-        return fail_memory(error, SIZE_MAX);
-    trainer->bytes = planner.total * sizeof(float);
-    trainer->arena = aligned_alloc(64, trainer->bytes);
-    if (!trainer->arena)
-        return fail_memory(error, planner.total * sizeof(float));
-    return plan(&planner, error);
+    status = arena_allocate(&trainer->arena, error);
+    return status < 0 ? status : plan(&planner, error);
 }
 
 size_t resnet_trainer_bytes(const struct resnet_trainer *trainer)
 {
-    return trainer->bytes;
+    return arena_bytes(&trainer->arena);
 }
