@@ -134,6 +134,27 @@ int attention_find(const struct sample *sample, const struct layout_wish *wish,
     return check_first(sample, attention, error);
 }
 
+int attention_choose(struct attention *attention, const char *list, struct error *error)
+{
+    bool wanted[ATTENTION_MAX_LAYERS] = { false };
+    size_t kept = 0, at = 0;
+    const int status =
+        list ? parse_list("--layers", list, attention->model_layers, wanted, error) : 0;
+    if (status < 0 || !list)
+        return status;
+    for (size_t layer = 0; layer < attention->model_layers; layer++) {
+        const bool present = at < attention->count && attention->layers[at] == layer;
+        at += present;
+        if (wanted[layer] && present)
+            attention->layers[kept++] = layer;
+        else if (wanted[layer] && strcmp(list, "all") != 0)
+            return fail(
+                error, BAD_USAGE, "has no attn.%02zu: vitfwd -l decides what is there", layer);
+    }
+    attention->count = kept;
+    return 0;
+}
+
 static int read_layer(const char *kind, const struct sample *sample,
     const struct attention *attention, size_t layer, struct floats *floats,
     struct scratch *scratch, struct error *error)

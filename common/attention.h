@@ -27,6 +27,10 @@ struct attention {
 int attention_find(const struct sample *sample, const struct layout_wish *wish,
     struct attention *attention, struct error *error);
 
+/* Leaves of the layers present those that --layers LIST names, which counts the model's; all
+ * where it is NULL. BAD_USAGE: one that isn't there; "all" means those that are. */
+int attention_choose(struct attention *attention, const char *list, struct error *error);
+
 /* Layer LL: *data is f32 [heads, tokens, tokens]. BAD_SAMPLE where its shape doesn't fit. */
 int attention_layer(const struct sample *sample, const struct attention *attention,
     size_t layer, size_t *heads, const float **data, struct scratch *scratch,

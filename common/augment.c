@@ -26,6 +26,8 @@ static void add_preset(struct augment *augment, bool standard, uint32_t side)
 static int add_name(struct augment *augment, const char *text, size_t length, uint32_t side,
     struct error *error)
 {
+    if (is_name(text, length, "none"))
+        return fail(error, BAD_USAGE, "augmentation none: stands alone");
     if (is_name(text, length, "light") || is_name(text, length, "standard")) {
         add_preset(augment, *text == 's', side);
     } else if (is_name(text, length, "resized-crop")) {
@@ -198,7 +200,23 @@ bool augment_choose_hole(
     return false;
 }
 
-/* A part of the picture, resized to the whole input. */
+int augment_resize(const struct picture *picture, const struct augment_box *box, uint32_t width,
+    uint32_t height, struct augment_scratch *scratch, uint8_t *rgb, struct error *error)
+{
+    const struct resample_window whole = { 0, 0, width, height };
+    const size_t row = (size_t)box->width * 3;
+    struct picture *part = &scratch->part;
+    const int status = reserve(&part->rgb, &scratch->part_room, row * box->height, error);
+    if (status < 0)
+        return status;
+    part->width = box->width;
+    part->height = box->height;
+    for (size_t y = 0; y < box->height; y++)
+        memcpy(part->rgb + y * row,
+            picture->rgb + ((box->top + y) * picture->width + box->left) * 3, row);
+    return resample(part, width, height, FILTER_BICUBIC, whole, rgb, error);
+}
+
 static int crop_resized(const struct augment *augment, const struct picture *picture,
     const struct view_rule *rule, struct random *random, struct augment_scratch *scratch,
     struct error *error)
@@ -207,19 +225,8 @@ static int crop_resized(const struct augment *augment, const struct picture *pic
         return fail(error, BAD_SAMPLE, "an empty picture");
     const struct augment_box box =
         augment_choose_part(random, picture->width, picture->height, augment->least_area);
-    const size_t row = (size_t)box.width * 3;
-    struct picture *part = &scratch->part;
-    const int status = reserve(&part->rgb, &scratch->part_room, row * box.height, error);
-    if (status < 0)
-        return status;
-    part->width = box.width;
-    part->height = box.height;
-    for (uint32_t y = 0; y < box.height; y++)
-        memcpy(part->rgb + y * row,
-            picture->rgb + ((size_t)(box.top + y) * picture->width + box.left) * 3, row);
-    const struct resample_window whole = { 0, 0, rule->width, rule->height };
-    return resample(
-        part, rule->width, rule->height, FILTER_BICUBIC, whole, scratch->rgb, error);
+    return augment_resize(
+        picture, &box, rule->width, rule->height, scratch, scratch->rgb, error);
 }
 
 /* The model's own view, moved by up to an eighth of its sides. */
@@ -297,8 +304,7 @@ static void swap_box(
             }
 }
 
-/* timm's rand_bbox: the area 1 - part, cut off at the edges; returns the part that is left. */
-static double choose_cut(struct random *random, uint32_t width, uint32_t height, double part,
+double augment_choose_cut(struct random *random, uint32_t width, uint32_t height, double part,
     struct augment_box *box)
 {
     const double side = sqrt(1 - part);
@@ -306,32 +312,39 @@ static double choose_cut(struct random *random, uint32_t width, uint32_t height,
     const int64_t y = random_below(random, height), x = random_below(random, width);
     const int64_t top = y - high / 2 < 0 ? 0 : y - high / 2;
     const int64_t left = x - wide / 2 < 0 ? 0 : x - wide / 2;
-    const int64_t bottom = y + high / 2 > height ? height : y + high / 2;
-    const int64_t right = x + wide / 2 > width ? width : x + wide / 2;
+    const int64_t bottom = y + (high + 1) / 2 > height ? height : y + (high + 1) / 2;
+    const int64_t right = x + (wide + 1) / 2 > width ? width : x + (wide + 1) / 2;
     *box = (struct augment_box){ (uint32_t)left, (uint32_t)top, (uint32_t)(right - left),
         (uint32_t)(bottom - top) };
     return 1 - (double)box->width * box->height / ((double)width * height);
 }
 
+void augment_mix_pair(const struct augment_mix *mixing, float *inputs[2], float *targets[2])
+{
+    const size_t floats = (size_t)mixing->width * mixing->height * 3;
+    if (mixing->cut)
+        swap_box(mixing->cut, mixing->width, mixing->height, inputs[0], inputs[1]);
+    else
+        mix(inputs[0], inputs[1], floats, (float)mixing->part);
+    mix(targets[0], targets[1], mixing->classes, (float)mixing->part);
+}
+
 void augment_batch(const struct augment *augment, struct random *random, size_t count,
     uint32_t width, uint32_t height, size_t classes, float *inputs, float *targets)
 {
+    const bool both = augment->mixup > 0 && augment->cutmix > 0;
     if (!(augment->mixup > 0) && !(augment->cutmix > 0))
         return;
-    const bool both = augment->mixup > 0 && augment->cutmix > 0;
-    const bool cut = both ? random_below(random, 2) == 1 : augment->cutmix > 0;
+    const bool cuts = both ? random_below(random, 2) == 1 : augment->cutmix > 0;
     const size_t floats = (size_t)width * height * 3;
-    double part = random_beta(random, cut ? augment->cutmix : augment->mixup);
     struct augment_box box = { 0 };
-    if (cut)
-        part = choose_cut(random, width, height, part, &box);
+    struct augment_mix mixing = { width, height, classes, 0, cuts ? &box : NULL };
+    mixing.part = random_beta(random, cuts ? augment->cutmix : augment->mixup);
+    if (cuts)
+        mixing.part = augment_choose_cut(random, width, height, mixing.part, &box);
     for (size_t i = 0; i < count / 2; i++) {
         const size_t other = count - 1 - i;
-        float *a = inputs + i * floats, *b = inputs + other * floats;
-        if (cut)
-            swap_box(&box, width, height, a, b);
-        else
-            mix(a, b, floats, (float)part);
-        mix(targets + i * classes, targets + other * classes, classes, (float)part);
+        augment_mix_pair(&mixing, (float *[2]){ inputs + i * floats, inputs + other * floats },
+            (float *[2]){ targets + i * classes, targets + other * classes });
     }
 }

@@ -88,6 +88,7 @@ static void forward_tile(void *argument, size_t i, size_t worker)
     const size_t at = row * conv->out + g * out + column;
     const float *weight = conv->weight + g * conv->kernel * line * out + column;
     float *gathered = f->run->scratch + worker * f->run->stride;
+    const bool narrow = f->run->loose && columns <= NARROW_COLUMNS;
     copy_residual(f, at, rows, columns);
     for (size_t ky = 0, lines; ky < conv->kernel; ky += lines) {
         lines = least(f->lines, conv->kernel - ky);
@@ -96,7 +97,7 @@ static void forward_tile(void *argument, size_t i, size_t worker)
             conv_gather(f->run, f->x, row, rows, ky, lines, g * in, gathered);
             a = (struct matrix){ gathered, lines * line, 1 };
         }
-        gemm_packed(rows, columns, lines * line, 1, a,
+        (narrow ? gemm : gemm_packed)(rows, columns, lines * line, 1, a,
             (struct matrix){ weight + ky * line * out, out, 1 }, f->residual || ky > 0 ? 1 : 0,
             f->y + at, conv->out);
     }

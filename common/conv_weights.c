@@ -48,6 +48,7 @@ static void part_task(void *argument, size_t i, size_t worker)
     const size_t part = i / w->across / w->steps / conv->groups;
     const size_t first = part * w->rows, end = least(first + w->rows, w->m);
     const size_t lines = least(w->lines, conv->kernel - ky);
+    const size_t columns = least(w->columns, out - column);
     const size_t line = conv->kernel * in, length = lines * line;
     float *gathered = w->run->scratch + worker * w->run->stride;
     float *to = w->parts > 1 ? w->sums + part * w->count : w->dw;
@@ -59,7 +60,7 @@ static void part_task(void *argument, size_t i, size_t worker)
             conv_gather(w->run, w->x, row, rows, ky, lines, g * in, gathered);
             x = (struct matrix){ gathered, 1, length };
         }
-        gemm_packed(length, least(w->columns, out - column), rows, 1, x,
+        (columns <= NARROW_WEIGHTS ? gemm : gemm_packed)(length, columns, rows, 1, x,
             (struct matrix){ w->dy + row * conv->out + g * out + column, conv->out, 1 },
             w->parts > 1 && row == first ? 0 : 1, to, out);
     }

@@ -78,7 +78,7 @@ struct slot {
     int64_t label;        /* as the set numbers it */
     enum form form;
     uint32_t width, height; /* PLANAR and GREY */
-    const char *path;       /* where it can be read again, or NULL; good as long as the plan */
+    char *path;             /* where it can be read again, or NULL; owned */
     int64_t at;
     /* Decoding gives these. */
     struct picture picture;

@@ -14,7 +14,7 @@ struct pictures {
     struct sources *sources;
     struct labels *labels;
     int64_t *numbers; /* of the named classes, in the order of their names */
-    size_t next;      /* file of Pets */
+    size_t next;      /* Pets: no picture comes from the files before */
 };
 
 static void close_pictures(void *state)
@@ -24,6 +24,20 @@ static void close_pictures(void *state)
     labels_free(pictures->labels);
     free(pictures->numbers);
     free(pictures);
+}
+
+/* Pets: the breed of the file that the picture is in. */
+static int find_breed(struct pictures *pictures, int64_t *label)
+{
+    const struct plan *plan = pictures->plan;
+    const char *path = sources_path(pictures->sources);
+    while (path && pictures->next < plan->files.count
+           && strcmp(plan->files.items[pictures->next], path) != 0)
+        pictures->next++;
+    if (!path || pictures->next == plan->files.count)
+        return 0;
+    *label = (int64_t)names_find(&plan->classes, plan->labels.items[pictures->next]);
+    return 1;
 }
 
 /* Whether the directory that a picture is labelled by lies right below one that was named. */
@@ -54,9 +68,7 @@ static int find_label(struct pictures *pictures, struct slot *slot, struct error
     const struct member *picture = sample_picture(sample);
     int found;
     if (pictures->plan->kind == SET_PETS) {
-        slot->label = (int64_t)names_find(
-            &pictures->plan->classes, pictures->plan->labels.items[pictures->next++]);
-        found = 1;
+        found = find_breed(pictures, &slot->label);
     } else if (pictures->labels) {
         found = labels_find(pictures->labels, sources_path(pictures->sources), sample->key,
             picture ? picture->suffix : "", &slot->label);
@@ -81,16 +93,18 @@ static int find_label(struct pictures *pictures, struct slot *slot, struct error
 static int take_sample(struct pictures *pictures, struct slot *slot, struct error *error)
 {
     const struct member *picture = sample_picture(&slot->sample);
+    if (slot->sample.bad)
+        return fail(error, BAD_SAMPLE, "was bad when it came");
     const int status = find_label(pictures, slot, error);
     if (status < 0)
         return status;
-    if (slot->sample.bad)
-        return fail(error, BAD_SAMPLE, "was bad when it came");
     if (!picture)
         return fail(error, BAD_SAMPLE, "has no picture");
     slot->form = FORM_ENCODED;
     slot->at = picture->at;
-    slot->path = picture->at >= 0 ? sources_file(pictures->sources) : NULL;
+    const char *file = picture->at >= 0 ? sources_file(pictures->sources) : NULL;
+    if (file && !(slot->path = strdup(file)))
+        return fail_memory(error, strlen(file));
     return 1;
 }
 
@@ -123,7 +137,6 @@ static int next_picture(void *state, struct slot *slot, struct error *error)
         return fail_memory(error, 1);
     if (status == BAD_SAMPLE) {
         cut_name(error, slot->name);
-        pictures->next++;
         return status;
     }
     return take_sample(pictures, slot, error);

@@ -128,7 +128,8 @@ static int next_raw(void *state, struct slot *slot, struct error *error)
         if (status == 0)
             status = (cifar ? next_cifar : next_idx)(raw, slot, path, error);
         raw->record++;
-        slot->path = slot->at >= 0 ? path : NULL;
+        if (status > 0 && slot->at >= 0 && !(slot->path = strdup(path)))
+            return fail_memory(error, strlen(path));
         if (status != 0)
             return status;
         close_files(raw);

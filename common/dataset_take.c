@@ -194,8 +194,8 @@ static int fill_batch(struct source *source, struct intake_batch *batch, struct 
     for (batch->count = 0; batch->count < batch->room; batch->count++) {
         struct slot *slot = &batch->slots[batch->count];
         free(slot->name);
-        slot->name = NULL;
-        slot->path = NULL;
+        free(slot->path);
+        slot->name = slot->path = NULL;
         slot->error.text[0] = '\0';
         status = source->next(source->state, slot, error);
         if (status <= 0 && status != BAD_SAMPLE)
@@ -239,6 +239,7 @@ int dataset_take(struct dataset *dataset, struct source *source,
         sample_free(&batch.slots[i].sample);
         picture_free(&batch.slots[i].picture);
         free(batch.slots[i].name);
+        free(batch.slots[i].path);
     }
     free(batch.slots);
     if (status == 0)

@@ -1,4 +1,5 @@
 #include "common/eigen.h"
+#include "common/householder.h"
 
 #include <float.h>
 #include <math.h>
@@ -8,31 +9,11 @@
 
 #define LEAST (DBL_MIN / DBL_EPSILON) /* of a pivot, so that dividing by it stays finite */
 
-enum { SUMS = 8, ROWS = 4, ITERATIONS = 3 };
+enum { ROWS = 4, ITERATIONS = 3 };
 
 size_t eigen_room(size_t n)
 {
     return 4 * n;
-}
-
-static double dot(const double *restrict x, const double *restrict y, size_t n)
-{
-    double sums[SUMS] = { 0 }, sum = 0;
-    size_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
-        for (size_t s = 0; s < SUMS; s++)
-            sums[s] += x[i + s] * y[i + s];
-    for (; i < n; i++)
-        sum += x[i] * y[i];
-    for (size_t s = 0; s < SUMS; s++)
-        sum += sums[s];
-    return sum;
-}
-
-static void add_scaled(double *restrict y, const double *restrict x, double scale, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] += scale * x[i];
 }
 
 /* Four rows of y at a time, so that g passes through the cache a quarter as often. */
@@ -54,25 +35,6 @@ void gram(const double *y, size_t m, size_t n, double *g)
     for (; k < m; k++)
         for (size_t i = 0; i < n; i++)
             add_scaled(g + i * n + i, y + k * n + i, y[k * n + i], n - i);
-}
-
-/*
- * x[n] becomes v with v[0] = 1 such that (I - beta v v') x = (alpha, 0, ...). Returns beta; 0
- * where x[1..] is zero already.
- */
-static double reflector(double *x, size_t n, double *alpha)
-{
-    const double rest = dot(x + 1, x + 1, n - 1), first = x[0];
-    *alpha = first;
-    x[0] = 1;
-    if (rest <= 0)
-        return 0;
-    const double norm = sqrt(first * first + rest);
-    const double head = first <= 0 ? first - norm : -rest / (first + norm);
-    for (size_t i = 1; i < n; i++)
-        x[i] /= head;
-    *alpha = norm;
-    return 2 * head * head / (rest + head * head);
 }
 
 /* p[n] = a v, by the upper triangle of a, whose rows are stride apart. */

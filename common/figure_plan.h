@@ -8,7 +8,7 @@
 #include "common/figure_parts.h"
 #include "common/font.h"
 
-enum { TITLE_LINES = 4, CAPTION_LINES = 12, LABEL_LINES = 3 };
+enum { TITLE_LINES = 4, CAPTION_LINES = 12, LABEL_LINES = 4 };
 
 /* A panel's place: the size of its picture and the lines of its title. */
 struct cell {

@@ -134,6 +134,11 @@ uint32_t map_asker(const struct map *map, size_t index)
     return (uint32_t)(row * map->columns + column) + 1;
 }
 
+bool map_has_query(const struct map *map)
+{
+    return map->queries > 0 || text_of(map->info, "query");
+}
+
 const char *map_default_asker(const struct map *map)
 {
     const char *query = text_of(map->info, "query");

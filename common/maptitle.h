@@ -26,6 +26,9 @@ void map_quantity(const struct map *map, char *text, size_t size);
 /* 1 + the index of the patch whose query a map is of, 0 where it is no patch's. */
 uint32_t map_asker(const struct map *map, size_t index);
 
+/* Whether anybody asks: in a map of attention a token does, in one of activations none. */
+bool map_has_query(const struct map *map);
+
 /* Who asks by default, in words for the caption: "from the class token"; NULL where the title
  * says it. */
 const char *map_default_asker(const struct map *map);

@@ -21,9 +21,9 @@ static int check_finite(
     for (size_t i = 0; i < tensor->count; i++) {
         if (!isfinite(values[i]))
             return fail(
-                error, BAD_USAGE, "%.200s: its number %zu is not finite", tensor->name, i);
+                error, BAD_INPUT, "%.200s: its number %zu is not finite", tensor->name, i);
         if (variance && values[i] < 0)
-            return fail(error, BAD_USAGE, "%.200s: its number %zu, a variance, is negative",
+            return fail(error, BAD_INPUT, "%.200s: its number %zu, a variance, is negative",
                 tensor->name, i);
     }
     return 0;
@@ -92,11 +92,11 @@ static int fold(const struct resnet_layer *layer, const struct scratch_room *scr
         bias[o] = (float)((double)values[PART_BETA][o] - (double)values[PART_MEAN][o] * scale);
         if (!isfinite(bias[o]))
             return fail(
-                error, BAD_USAGE, "%.200s: the norm behind it is beyond f32", tensor->name);
+                error, BAD_INPUT, "%.200s: the norm behind it is beyond f32", tensor->name);
     }
     if (!lay_out(conv, values[PART_CONV], scratch->scales, weights))
         return fail(
-            error, BAD_USAGE, "%.200s: times the norm behind it is beyond f32", tensor->name);
+            error, BAD_INPUT, "%.200s: times the norm behind it is beyond f32", tensor->name);
     conv->weight = weights;
     conv->bias = bias;
     *room = bias + rounded(conv->out);

@@ -266,12 +266,37 @@ void resnet_trainer_free(struct resnet_trainer *trainer)
     if (trainer) {
         free(trainer->layers);
         free(trainer->blocks);
-        free(trainer->arena);
+        arena_free(&trainer->arena);
     }
     free(trainer);
 }
 
-/* w' = w gamma / sqrt(variance + eps), bias' = beta - mean gamma / sqrt(variance + eps) */
+enum { FOLDED = 64 }; /* output channels at a time */
+
+/* w' = w gamma / sqrt(variance + eps), bias' = beta - mean gamma / sqrt(variance + eps), of
+ * count channels of one group, rows weights each, width apart. values, to: whole arenas. */
+static bool fold_channels(const struct param *items, size_t channel, size_t at, size_t count,
+    size_t rows, size_t width, const float *values, float *to)
+{
+    double scales[FOLDED];
+    bool finite = true;
+    for (size_t c = 0; c < count; c++) {
+        const size_t o = channel + c;
+        scales[c] = (double)values[items[PART_GAMMA].at + o]
+                    / sqrt((double)values[items[PART_VARIANCE].at + o] + BATCHNORM_EPS);
+        to[items[PART_BETA].at + o] =
+            (float)((double)values[items[PART_BETA].at + o]
+                    - (double)values[items[PART_MEAN].at + o] * scales[c]);
+        finite &= isfinite(to[items[PART_BETA].at + o]) != 0;
+    }
+    for (size_t row = 0; row < rows; row++, at += width)
+        for (size_t c = 0; c < count; c++) {
+            to[at + c] = (float)((double)values[at + c] * scales[c]);
+            finite &= isfinite(to[at + c]) != 0;
+        }
+    return finite;
+}
+
 static bool fold_layer(const struct train_layer *layer, const struct params *params,
     const float *values, float *to)
 {
@@ -279,21 +304,12 @@ static bool fold_layer(const struct train_layer *layer, const struct params *par
     const struct conv *conv = &layer->conv;
     const size_t width = conv->out / conv->groups, rows = items->count / conv->out;
     bool finite = true;
-    for (size_t o = 0; o < conv->out; o++) {
-        const double scale =
-            (double)values[items[PART_GAMMA].at + o]
-            / sqrt((double)values[items[PART_VARIANCE].at + o] + BATCHNORM_EPS);
-        const size_t first = o / width * rows * width + o % width;
-        const float *from = values + items->at + first;
-        float *weight = to + items->at + first, *bias = to + items[PART_BETA].at + o;
-        for (size_t i = 0; i < rows; i++) {
-            weight[i * width] = (float)((double)from[i * width] * scale);
-            finite &= isfinite(weight[i * width]) != 0;
+    for (size_t g = 0; g < conv->groups; g++)
+        for (size_t first = 0; first < width; first += FOLDED) {
+            const size_t count = width - first < FOLDED ? width - first : FOLDED;
+            finite &= fold_channels(items, g * width + first,
+                items->at + g * rows * width + first, count, rows, width, values, to);
         }
-        *bias = (float)((double)values[items[PART_BETA].at + o]
-                        - (double)values[items[PART_MEAN].at + o] * scale);
-        finite &= isfinite(*bias) != 0;
-    }
     return finite;
 }
 

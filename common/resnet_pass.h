@@ -5,6 +5,7 @@
 #ifndef SACCADE_RESNET_PASS_H
 #define SACCADE_RESNET_PASS_H
 
+#include "common/arena.h"
 #include "common/conv.h"
 #include "common/pool.h"
 
@@ -40,7 +41,7 @@ struct resnet_pass {
     float *means; /* [B, features]; their gradient on the way back */
     float *scratch;
     size_t scratch_stride; /* a thread's part */
-    float *arena;
+    struct arena arena;
 };
 
 const struct plane *resnet_place(const struct resnet_pass *pass, size_t place);

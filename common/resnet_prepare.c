@@ -7,7 +7,7 @@ void resnet_pass_free(struct resnet_pass *pass)
 {
     if (!pass)
         return;
-    free(pass->arena);
+    arena_free(&pass->arena);
     free(pass->blocks);
     free(pass->planes);
     free(pass);
@@ -40,25 +40,18 @@ struct conv_run resnet_run(const struct resnet_pass *pass, const struct conv *co
     const struct plane *x, size_t batch)
 {
     return (struct conv_run){ pass->threads, conv, batch, x->rows, x->columns, pass->scratch,
-        pass->scratch_stride };
+        pass->scratch_stride, false };
 }
 
 struct planner {
     const struct resnet *resnet;
     struct resnet_pass *pass;
-    size_t total, scratch; /* floats; SIZE_MAX: can't be counted */
+    size_t scratch; /* floats; SIZE_MAX: can't be counted */
 };
 
-/* The next count floats of the arena; NULL while they are only counted. */
 static float *take(struct planner *planner, size_t count)
 {
-    const size_t at = planner->total;
-    if (at == SIZE_MAX || __builtin_add_overflow(count, 15, &count)
-        || __builtin_add_overflow(at, count & ~(size_t)15, &planner->total)) {
-        planner->total = SIZE_MAX;
-        return NULL;
-    }
-    return planner->pass->arena ? planner->pass->arena + at : NULL;
+    return arena_take(&planner->pass->arena, count, 1, 1);
 }
 
 static size_t plane_size(const struct planner *planner, const struct plane *plane)
@@ -228,7 +221,7 @@ static int plan(struct planner *planner, struct error *error)
     const struct resnet *resnet = planner->resnet;
     struct resnet_pass *pass = planner->pass;
     int slot = resnet->pool ? X1 : X0, status;
-    planner->total = planner->scratch = 0;
+    planner->scratch = 0;
     for (int i = 0; i < SLOTS; i++)
         pass->slots[i] = take(planner, pass->slot_sizes[i]);
     if ((status = plan_stem(planner, error)) < 0)
@@ -265,15 +258,11 @@ int resnet_prepare(const struct resnet *resnet, struct resnet_pass **result, siz
     if (!pass->blocks || !pass->planes)
         return fail_memory(error, resnet->block_count * sizeof *pass->planes);
     struct planner planner = { .resnet = resnet, .pass = pass };
-    const int status = plan(&planner, error);
+    int status = plan(&planner, error);
     if (status < 0)
         return status;
     for (int i = 0; i < SLOTS; i++)
         take(&planner, pass->slot_sizes[i]);
-    if (planner.total > SIZE_MAX / sizeof(float) - 64)
-        return fail_memory(error, SIZE_MAX);
-    pass->arena = aligned_alloc(64, planner.total * sizeof(float));
-    if (!pass->arena)
-        return fail_memory(error, planner.total * sizeof(float));
-    return plan(&planner, error);
+    status = arena_allocate(&pass->arena, error);
+    return status < 0 ? status : plan(&planner, error);
 }

@@ -105,17 +105,19 @@ json_t *resnet_config(const struct resnet *resnet)
     char name[32];
     json_t *config = json_object();
     snprintf(name, sizeof name, "resnet%zu", depth_of(resnet));
-    if (!cifar && json_object_get(own, "architecture")) {
-        json_object_set(config, "architecture", json_object_get(own, "architecture"));
-        if (json_object_get(own, "model_args"))
-            json_object_set(config, "model_args", json_object_get(own, "model_args"));
+    if (cifar) {
+        json_object_set_new(config, "architecture", json_string(name));
+        json_object_set_new(config, "family", json_string("cifar"));
     } else {
+        json_t *said = json_object_get(own, "architecture");
+        json_t *arguments = json_deep_copy(json_object_get(own, "model_args"));
+        json_t *shapes = arguments_of(resnet);
+        arguments = arguments ? arguments : json_object();
+        json_object_update(arguments, shapes);
+        json_decref(shapes);
         json_object_set_new(
-            config, "architecture", json_string(cifar ? name : timm_name(resnet)));
-        if (cifar)
-            json_object_set_new(config, "family", json_string("cifar"));
-        else
-            json_object_set_new(config, "model_args", arguments_of(resnet));
+            config, "architecture", said ? json_incref(said) : json_string(timm_name(resnet)));
+        json_object_set_new(config, "model_args", arguments);
     }
     set_stem(resnet, config);
     set_count(config, "num_classes", resnet->model.classes);

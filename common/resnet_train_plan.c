@@ -6,7 +6,6 @@
 
 struct planner {
     struct resnet_trainer *trainer;
-    size_t total; /* floats; SIZE_MAX: can't be counted */
     size_t scratch, flipped, sums, norm_sums;
 };
 
@@ -15,16 +14,9 @@ static void raise(size_t *most, size_t size)
     *most = size > *most ? size : *most;
 }
 
-/* The next count floats of the arena; NULL while they are only counted. */
 static float *take(struct planner *planner, size_t count)
 {
-    const size_t at = planner->total;
-    if (at == SIZE_MAX || __builtin_add_overflow(count, 15, &count)
-        || __builtin_add_overflow(at, count & ~(size_t)15, &planner->total)) {
-        planner->total = SIZE_MAX;
-        return NULL;
-    }
-    return planner->trainer->arena ? planner->trainer->arena + at : NULL;
+    return arena_take(&planner->trainer->arena, count, 1, 1);
 }
 
 static size_t plane_size(const struct planner *planner, const struct plane *plane)
@@ -37,7 +29,8 @@ static size_t plane_size(const struct planner *planner, const struct plane *plan
     return count;
 }
 
-/* Room of its own for what is kept, a slot's for what isn't. */
+/* Room of its own for what is kept, a slot's for what isn't. Above what is kept all is, so the
+ * last that isn't stays in its slot, for the backward pass to read. */
 static void settle(struct planner *planner, struct plane *plane, bool kept, int slot)
 {
     const size_t size = plane_size(planner, plane);
@@ -110,7 +103,7 @@ static int plan_layer(struct planner *planner, struct train_layer *layer, const 
     layer->flips = conv_flip(conv, &layer->flipped);
     if (layer->flips) {
         const struct conv_run back = { trainer->threads, &layer->flipped, trainer->batch,
-            layer->z.rows, layer->z.columns, NULL, 0 };
+            layer->z.rows, layer->z.columns, NULL, 0, true };
         raise(&planner->scratch, conv_scratch(&back));
         raise(&planner->flipped, trainer->params->items[layer->param].count);
     }
@@ -145,7 +138,7 @@ static int plan_stem(struct planner *planner, struct error *error)
     if (resnet->pool) {
         trainer->pooled.rows = max_pool_side(x->rows);
         trainer->pooled.columns = max_pool_side(x->columns);
-        settle(planner, &trainer->pooled, trainer->any && trainer->lowest <= 1, OUT1);
+        settle(planner, &trainer->pooled, kept, OUT1);
     }
     if (kept) {
         reserve(planner, x, GRADIENT0);
@@ -190,7 +183,6 @@ static int plan_block(struct planner *planner, size_t b, struct error *error)
     const struct train_block *own = &trainer->blocks[b];
     const struct plane *x = train_block_input(trainer, b), *from = x;
     const bool kept = trainer->any && trainer->lowest <= b + 1;
-    const bool read = trainer->any && trainer->lowest <= b + 2; /* by what is kept above */
     const int out = (b + (trainer->resnet->pool ? 0 : 1)) % 2 ? OUT1 : OUT0;
     for (size_t i = 0; i < own->count; i++) {
         struct train_layer *layer = &trainer->layers[own->first + i];
@@ -198,7 +190,7 @@ static int plan_block(struct planner *planner, size_t b, struct error *error)
         const bool last = i + 1 == own->count;
         if (status < 0)
             return status;
-        settle(planner, &layer->y, last ? read : kept, last ? out : i % 2 ? HIDDEN1 : HIDDEN0);
+        settle(planner, &layer->y, kept, last ? out : i % 2 ? HIDDEN1 : HIDDEN0);
         settle_raw(planner, layer, kept);
         from = &layer->y;
     }
@@ -258,8 +250,7 @@ int resnet_train_prepare(struct resnet_trainer *trainer, size_t batch, size_t he
     size_t width, struct threads *threads, struct error *error)
 {
     struct planner planner = { .trainer = trainer };
-    free(trainer->arena);
-    trainer->arena = NULL;
+    arena_free(&trainer->arena);
     memset(trainer->slot_sizes, 0, sizeof trainer->slot_sizes);
     trainer->threads = threads;
     trainer->batch = batch;
@@ -271,16 +262,11 @@ int resnet_train_prepare(struct resnet_trainer *trainer, size_t batch, size_t he
         return status;
     for (int i = 0; i < TRAIN_SLOTS; i++)
         take(&planner, trainer->slot_sizes[i]);
-    if (planner.total > SIZE_MAX / sizeof(float) - 64)
-        return fail_memory(error, SIZE_MAX);
-    trainer->bytes = planner.total * sizeof(float);
-    trainer->arena = aligned_alloc(64, trainer->bytes);
-    if (!trainer->arena)
-        return fail_memory(error, planner.total * sizeof(float));
-    return plan(&planner, error);
+    status = arena_allocate(&trainer->arena, error);
+    return status < 0 ? status : plan(&planner, error);
 }
 
 size_t resnet_trainer_bytes(const struct resnet_trainer *trainer)
 {
-    return trainer->bytes;
+    return arena_bytes(&trainer->arena);
 }

@@ -67,8 +67,7 @@ struct resnet_trainer {
     double *norm_sums;
     float *scratch;
     size_t scratch_stride;
-    float *arena;
-    size_t bytes; /* of the arena */
+    struct arena arena;
 };
 
 /* Draws a parameter from seed, whatever else is drawn: normal numbers of that deviation, or

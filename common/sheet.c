@@ -132,6 +132,7 @@ static int add_map(struct sheet *sheet, const struct sheet_sample *sample,
     to->is_signed = map->is_signed;
     to->marked = map_asker(map, index);
     to->asker = map_default_asker(map);
+    to->has_query = map_has_query(map);
     map_place(map, &to->layer, &to->head);
     to->values = malloc(bytes);
     if (!to->values)
@@ -331,6 +332,15 @@ static const char *only_asker(const struct sheet *sheet)
     return asker;
 }
 
+/* Whether nobody asks in some maps: those of a CNN, or of activations. */
+static bool some_unasked(const struct sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->map_count; i++)
+        if (!sheet->maps[i].has_query)
+            return true;
+    return false;
+}
+
 /* "cat5 · vit_tiny · from the class token", "64 of 1000 samples · vit_tiny". */
 static char *make_caption(const struct sheet *sheet, uint64_t more)
 {
@@ -343,10 +353,11 @@ static char *make_caption(const struct sheet *sheet, uint64_t more)
     snprintf(what, sizeof what, more ? "%zu of %llu samples" : "%zu samples",
         sheet->sample_count, (unsigned long long)(sheet->sample_count + more));
     const char *asker = only_asker(sheet);
-    if (asprintf(&caption, "%s%s%.*s%s%s%s",
+    if (asprintf(&caption, "%s%s%.*s%s%s%s%s",
             sheet->sample_count == 1 && more == 0 ? sheet->samples[0].key : what,
             model_length ? " \u00b7 " : "", model_length, model ? model->title : "",
-            asker ? " \u00b7 " : "", asker ? asker : "",
+            asker ? " \u00b7 " : "", asker && some_unasked(sheet) ? "maps of attention " : "",
+            asker ? asker : "",
             pictures ? "" : " \u00b7 without a picture: the map alone on its grid")
         < 0)
         return NULL;

@@ -28,6 +28,7 @@ struct sheet_map {
     bool is_signed;
     uint32_t marked;     /* of its panel: the patch that asks */
     const char *asker;   /* in words: the class token, or all patches by default; NULL: else */
+    bool has_query;      /* a map of attention: some token asks, by default or not */
     int layer, head;     /* or -1 */
     char *member;        /* "KEY.map.NAME" */
     char *title;         /* what stands over the panel, behind the model's name and a newline */

@@ -61,7 +61,8 @@ static int find_class(
     if (!model_class_name(model, 0))
         return fail(error, BAD_USAGE,
             "--grad %.100s: takes pred, true or an index: the class names of %s are not known "
-            "(a labels.tsv beside it would tell)",
+            "(id2label in its configuration would tell, or a labels.tsv where no other model "
+            "lies: see saccade(7))",
             text, model->name);
     if (*text && list_classes(model, text, is_part, list, sizeof list) > 0)
         return fail(error, BAD_USAGE,

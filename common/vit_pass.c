@@ -10,7 +10,7 @@ void vit_pass_free(struct vit_pass *pass)
 {
     if (!pass)
         return;
-    free(pass->arena);
+    arena_free(&pass->arena);
     free(pass->layers);
     free(pass->attention);
     free(pass);
@@ -18,27 +18,10 @@ void vit_pass_free(struct vit_pass *pass)
 
 size_t vit_pass_bytes(const struct vit_pass *pass)
 {
-    return pass->bytes;
+    return arena_bytes(&pass->arena);
 }
 
-/* Laid out twice: to learn the size, with base NULL, and to place the buffers. */
-struct layout_plan {
-    float *base;
-    size_t total; /* floats; SIZE_MAX: too many */
-};
-
-static float *place(struct layout_plan *to, size_t a, size_t b, size_t c)
-{
-    const size_t at = to->total;
-    size_t count;
-    if (at == SIZE_MAX || __builtin_mul_overflow(a, b, &count)
-        || __builtin_mul_overflow(count, c, &count) || __builtin_add_overflow(count, 15, &count)
-        || __builtin_add_overflow(at, count & ~(size_t)15, &to->total))
-        to->total = SIZE_MAX;
-    return to->base ? to->base + at : NULL;
-}
-
-static void lay_out_layers(const struct vit *vit, struct vit_pass *pass, struct layout_plan *to)
+static void lay_out_layers(const struct vit *vit, struct vit_pass *pass, struct arena *to)
 {
     const struct vit_config *config = &vit->config;
     const struct vit_plan *plan = &pass->plan;
@@ -49,46 +32,47 @@ static void lay_out_layers(const struct vit *vit, struct vit_pass *pass, struct 
         layer->qkv = pass->qkv;
         if (l < plan->lowest)
             continue;
-        layer->x_in = place(to, n, dim, 1);
-        layer->x_mid = place(to, n, dim, 1);
-        layer->qkv = place(to, n, dim, 3);
-        layer->pre = place(to, n, mlp_width(config), 1);
+        layer->x_in = arena_take(to, n, dim, 1);
+        layer->x_mid = arena_take(to, n, dim, 1);
+        layer->qkv = arena_take(to, n, dim, 3);
+        layer->pre = arena_take(to, n, mlp_width(config), 1);
         if (vit->blocks[l][Q_NORM_WEIGHT - GLOBAL_SLOTS]
             || vit->blocks[l][K_NORM_WEIGHT - GLOBAL_SLOTS])
-            layer->raw = place(to, n, dim, 2);
+            layer->raw = arena_take(to, n, dim, 2);
         if (plan->training)
-            layer->out = place(to, n, dim, 1);
+            layer->out = arena_take(to, n, dim, 1);
         if (plan->keep && plan->keep[l])
-            layer->kept = place(to, plan->batch * config->heads, t, t);
+            layer->kept = arena_take(to, plan->batch * config->heads, t, t);
     }
 }
 
-static void lay_out(const struct vit *vit, struct vit_pass *pass, struct layout_plan *to)
+static void lay_out(const struct vit *vit, struct vit_pass *pass, struct arena *to)
 {
     const struct vit_config *config = &vit->config;
     const size_t batch = pass->plan.batch, n = batch * pass->tokens, dim = config->dim;
     const size_t pixels = 3 * config->patch_rows * config->patch_columns;
     const size_t mlp = mlp_width(config), pooled = pooled_width(config);
-    pass->positions = place(to, pass->tokens, dim, 1);
-    pass->x = place(to, n, dim, 1);
-    pass->y = place(to, n, dim, 1);
-    pass->z = place(to, n, dim, 1);
-    pass->qkv = place(to, n, dim, 3);
-    pass->hidden = place(to, n, mlp > pixels ? mlp : pixels, 1);
-    pass->scores = place(to, threads_count(pass->threads), pass->tokens, pass->tokens);
-    pass->turned = place(to, threads_count(pass->threads), dim / config->heads, pass->tokens);
-    pass->pooled = place(to, batch, pooled, 2);
-    pass->normed = place(to, batch, pooled, 2);
-    pass->features = place(to, batch, config->features, 2);
-    pass->logits = place(to, batch, vit->model.classes, 2);
+    pass->positions = arena_take(to, pass->tokens, dim, 1);
+    pass->x = arena_take(to, n, dim, 1);
+    pass->y = arena_take(to, n, dim, 1);
+    pass->z = arena_take(to, n, dim, 1);
+    pass->qkv = arena_take(to, n, dim, 3);
+    pass->hidden = arena_take(to, n, mlp > pixels ? mlp : pixels, 1);
+    pass->scores = arena_take(to, threads_count(pass->threads), pass->tokens, pass->tokens);
+    pass->turned =
+        arena_take(to, threads_count(pass->threads), dim / config->heads, pass->tokens);
+    pass->pooled = arena_take(to, batch, pooled, 2);
+    pass->normed = arena_take(to, batch, pooled, 2);
+    pass->features = arena_take(to, batch, config->features, 2);
+    pass->logits = arena_take(to, batch, vit->model.classes, 2);
     if (pass->plan.lowest < config->layers || pass->plan.training) {
-        pass->dx = place(to, n, dim, 1);
-        pass->head_gradients = place(to, batch, pooled + config->features, 3);
+        pass->dx = arena_take(to, n, dim, 1);
+        pass->head_gradients = arena_take(to, batch, pooled + config->features, 3);
     }
     if (pass->plan.training) {
-        pass->partial = place(to, batch, partial_width(config), 1);
+        pass->partial = arena_take(to, batch, partial_width(config), 1);
         if (vit->global[PRE_NORM_WEIGHT])
-            pass->embedded = place(to, n, dim, 1);
+            pass->embedded = arena_take(to, n, dim, 1);
     }
     lay_out_layers(vit, pass, to);
 }
@@ -116,7 +100,6 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, const struct vi
     struct threads *threads, struct error *error)
 {
     const struct vit_config *config = &vit->config;
-    struct layout_plan to = { 0 };
     vit_pass_free(*result);
     struct vit_pass *pass = *result = calloc(1, sizeof *pass);
     if (!pass)
@@ -130,14 +113,11 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, const struct vi
     pass->attention = calloc(config->layers * plan->batch, sizeof *pass->attention);
     if (!pass->layers || !pass->attention)
         return fail_memory(error, config->layers * plan->batch * sizeof *pass->attention);
-    lay_out(vit, pass, &to);
-    if (to.total <= SIZE_MAX / sizeof(float) - 64)
-        to.base = pass->arena = aligned_alloc(64, to.total * sizeof(float));
-    if (!pass->arena)
-        return fail_memory(error, to.total == SIZE_MAX ? to.total : to.total * sizeof(float));
-    pass->bytes = to.total * sizeof(float);
-    to.total = 0;
-    lay_out(vit, pass, &to);
+    lay_out(vit, pass, &pass->arena);
+    const int status = arena_allocate(&pass->arena, error);
+    if (status < 0)
+        return status;
+    lay_out(vit, pass, &pass->arena);
     vit_refresh(vit, pass);
     return 0;
 }

@@ -4,6 +4,7 @@
 #ifndef SACCADE_VIT_PASS_H
 #define SACCADE_VIT_PASS_H
 
+#include "common/arena.h"
 #include "common/gemm.h"
 #include "common/kernels.h"
 #include "common/vit.h"
@@ -24,8 +25,7 @@ struct vit_pass {
     struct threads *threads;
     struct vit_plan plan;
     size_t rows, columns, tokens;
-    float *arena;
-    size_t bytes; /* of the arena */
+    struct arena arena;
     struct vit_layer *layers;
     float **attention; /* [layers * B], what layers[].attention points into */
     float *positions;  /* [T, D], class and other tokens added in */

@@ -21,7 +21,6 @@ struct own {
     float *drop_path; /* [layers, 2, batch] */
     float **logits;   /* [batch] */
     bool *keep;       /* [layers] */
-    bool drops;
     double rate;
     uint64_t seed;
     size_t lowest, batch, rows, columns;
@@ -269,8 +268,11 @@ static int list_all(struct listing *listing, struct error *error)
     size_t count = global_forms(&own->vit, own->rows, own->columns, forms);
     int status = 0;
     for (size_t i = 0; i < count && status == 0; i++) {
-        const bool before = forms[i].slot <= PRE_NORM_BIAS;
-        status = list_form(listing, &forms[i], 0, before ? 0 : layers + 1, error);
+        /* As timm counts: the norm behind the blocks goes with the last of them. */
+        const size_t depth = forms[i].slot <= PRE_NORM_BIAS ? 0
+                             : is_head(forms[i].slot)       ? layers + 1
+                                                            : layers;
+        status = list_form(listing, &forms[i], 0, depth, error);
     }
     count = block_forms(&own->vit, forms);
     for (size_t l = 0; l < layers && status == 0; l++)
@@ -433,13 +435,23 @@ static const char *architecture_of(const struct vit *vit)
                                           : "vit_base_patch16_224";
 }
 
+/* timm takes the whole part of dim * ratio. */
+static double mlp_ratio(const struct vit_config *c)
+{
+    const size_t wide = c->hidden * (c->gated ? 2 : 1);
+    double ratio = (double)wide / (double)c->dim;
+    while ((size_t)((double)c->dim * ratio) < wide)
+        ratio = nextafter(ratio, INFINITY);
+    return ratio;
+}
+
 static json_t *config(const struct trainer *trainer)
 {
     const struct own *own = trainer->own;
     const struct vit *vit = &own->vit;
     const struct vit_config *c = &vit->config;
     const bool mean = c->readout == READ_MEAN;
-    const double ratio = (double)c->hidden * (c->gated ? 2 : 1) / (double)c->dim;
+    const double ratio = mlp_ratio(c);
     json_t *arguments = json_pack("{s:[i,i], s:[i,i], s:i, s:i, s:i, s:f, s:s, s:b, s:b, s:i}",
         "img_size", (int)trainer->height, (int)trainer->width, "patch_size", (int)c->patch_rows,
         (int)c->patch_columns, "embed_dim", (int)c->dim, "depth", (int)c->layers, "num_heads",

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_COPIES = 4 }; /* times the file's size: views can show a storage many times over */
+enum { MOST_BYTES = 4 }; /* times the file's size: views can show a storage many times over */
 
 static int compare(const char *a, size_t a_length, const char *b, size_t b_length)
 {
@@ -109,6 +109,7 @@ static int add_tensors(struct tensors *tensors, const struct pth *pth, json_t *n
     struct tensor *grown = realloc(tensors->items, (most + 1) * sizeof *grown);
     const char *name;
     json_t *value;
+    size_t all = 0; /* bytes; no more than these are copied, here and where they are used */
     if (!grown)
         return fail_memory(error, (most + 1) * sizeof *grown);
     tensors->items = grown;
@@ -121,13 +122,13 @@ static int add_tensors(struct tensors *tensors, const struct pth *pth, json_t *n
             pth_see(pth, name, (uint32_t)json_integer_value(value), &view, error);
         if (status < 0)
             return status;
-        if (!view.in_order && __builtin_add_overflow(*copies, view.tensor.bytes, copies))
-            *copies = SIZE_MAX;
-        if (*copies / MOST_COPIES > pth->size)
+        if (__builtin_add_overflow(all, view.tensor.bytes, &all)
+            || all / MOST_BYTES > pth->size)
             return fail(error, BAD_INPUT,
-                "%s: %.200s: tensors that aren't in C order come to more than %d times the "
+                "%s: %.200s: tensors that show the same data come to more than %d times the "
                 "file",
-                pth->path, name, MOST_COPIES);
+                pth->path, name, MOST_BYTES);
+        *copies += view.in_order ? 0 : view.tensor.bytes;
         view.tensor.name = name;
         tensors->items[tensors->count++] = view.tensor;
     }

@@ -47,12 +47,13 @@ $(steps)/figures: $(steps)/both.tar
 	@touch $@
 
 $(steps)/%.tsv: $(steps)/%.tar
-	$(run) 'topk -n 1 -o $@ $<'
+	$(run) 'topk -n 1 --target -o $@ $<'
 
 $(steps)/diff.tsv: $(steps)/both.tar
 	$(run) 'mapdiff --tsv "$$VIT_METHOD" "$$CNN_METHOD" -o $@ $<'
 
-# What each model sees (a class without a name by its number), and how far their maps agree.
+# The class that each model's map is of (the last row that topk has of a photo; a class without a
+# name by its number), and how far the maps agree.
 $(OUT)/vit-vs-cnn.tsv: $(steps)/vit.tsv $(steps)/both.tsv $(steps)/diff.tsv
 	@awk -F '\t' -v OFS='\t' ' \
 		FNR == 1 && ++file == 3 { \

@@ -187,27 +187,6 @@ static int split_layer(struct job *job, struct error *error)
     return status;
 }
 
-/* --layers counts the model's layers; those that were not written are an error by name. */
-static int split_layers(struct job *job, struct error *error)
-{
-    const struct attention *attention = job->attention;
-    bool wanted[ATTENTION_MAX_LAYERS] = { false };
-    int status = 0;
-    if (options.layers)
-        status = parse_list("--layers", options.layers, attention->model_layers, wanted, error);
-    for (size_t l = 0, at = 0; l < attention->model_layers && status == 0; l++) {
-        const bool present = at < attention->count && attention->layers[at] == l;
-        at += present;
-        job->layer = l;
-        if (present && (!options.layers || wanted[l]))
-            status = split_layer(job, error);
-        else if (wanted[l] && strcmp(options.layers, "all") != 0)
-            status =
-                fail(error, BAD_USAGE, "has no attn.%02zu: vitfwd -l decides what is there", l);
-    }
-    return status;
-}
-
 static int split_sample(struct run *run, struct sample *sample, struct error *error)
 {
     struct attention attention;
@@ -219,7 +198,11 @@ static int split_sample(struct run *run, struct sample *sample, struct error *er
             options.query, &attention.layout, &queries, &job.query_count, &job.together, error);
     job.queries = queries;
     if (status == 0)
-        status = split_layers(&job, error);
+        status = attention_choose(&attention, options.layers, error);
+    for (size_t i = 0; i < attention.count && status == 0; i++) {
+        job.layer = attention.layers[i];
+        status = split_layer(&job, error);
+    }
     if (status == 0 && !run->common.keep)
         sample_drop(sample, "attn*");
     free(queries);

@@ -128,6 +128,17 @@ static void list_places(const struct sample *sample, char *text, size_t size)
             n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : ", only ", place);
 }
 
+/* Whether wanted is a block, as layer3-2, of a stage that is there, as layer3. */
+static bool names_a_block(const struct sample *sample, const char *wanted)
+{
+    char suffix[MAX_PLACE + 16];
+    const char *dash = strchr(wanted, '-');
+    if (!dash)
+        return false;
+    snprintf(suffix, sizeof suffix, "act.%.*s.npy", (int)(dash - wanted), wanted);
+    return sample_find(sample, suffix);
+}
+
 /* wanted: of --at, or NULL where any would do. */
 static int fail_missing(const struct sample *sample, const char *wanted, struct error *error)
 {
@@ -138,6 +149,11 @@ static int fail_missing(const struct sample *sample, const char *wanted, struct 
             "has no act.NAME: run resnetfwd, or vitfwd with %s--act, and -k on stages between",
             gradient ? "--grad and " : "");
     list_places(sample, there, sizeof there);
+    if (names_a_block(sample, wanted))
+        return fail(error, BAD_USAGE,
+            "has no act.%s%s: the last block of a stage has the stage's name, others need "
+            "resnetfwd --at %s before",
+            wanted, there, wanted);
     if (block_number(wanted) < 0)
         return fail(error, BAD_USAGE, "has no act.%s%s: run resnetfwd --at %s before", wanted,
             there, wanted);

@@ -124,10 +124,15 @@ static int fits(const struct run *run, const size_t shape[3], struct error *erro
     const struct state *state = run->state;
     const struct vit_config *config = &state->vit.config;
     const struct view_rule *rule = &state->vit.model.input.rule;
-    const size_t h = shape[1], w = shape[2];
+    const size_t h = shape[1], w = shape[2], most = 1 << 14;
+    const size_t patches = h / config->patch_rows * (w / config->patch_columns);
     if (shape[0] == 3 && h > 0 && w > 0 && h % config->patch_rows == 0
-        && w % config->patch_columns == 0 && h <= 1 << 14 && w <= 1 << 14)
+        && w % config->patch_columns == 0 && h <= most && w <= most && patches <= most)
         return 0;
+    if (patches > most)
+        return fail(error, BAD_SAMPLE,
+            "input is [%zu,%zu,%zu], %zu patches: attention takes at most %zu", shape[0], h, w,
+            patches, most);
     return fail(error, BAD_SAMPLE,
         "input is [%zu,%zu,%zu], %s takes [3,%u,%u] or other multiples of its patch, %zux%zu",
         shape[0], h, w, state->vit.model.name, rule->height, rule->width, config->patch_columns,

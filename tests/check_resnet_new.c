@@ -259,6 +259,46 @@ START_TEST(new_networks)
 }
 END_TEST
 
+/* As timm's own classes were seen to take them: the same names and shapes came out. */
+static const char *const configurations[][2] = {
+    { "resnet20", "{\"architecture\": \"resnet20\", \"family\": \"cifar\", \"stem_stride\": 1, "
+                  "\"stem_pool\": false, \"num_classes\": 7, \"num_features\": 64, "
+                  "\"global_pool\": \"avg\"}" },
+    { "resnet50",
+        "{\"architecture\": \"resnet50\", \"model_args\": {\"layers\": [3, 4, 6, 3]}, "
+        "\"num_classes\": 7, \"num_features\": 2048, \"global_pool\": \"avg\"}" },
+    { "timm-groups",
+        "{\"architecture\": \"resnext50_32x4d\", \"model_args\": {\"cardinality\": 4, "
+        "\"base_width\": 32, \"stem_type\": \"deep\", \"stem_width\": 4, \"avg_down\": true, "
+        "\"layers\": [1, 1, 1, 2], \"channels\": [2, 4, 4, 5]}, \"num_classes\": 7, "
+        "\"num_features\": 20, \"global_pool\": \"avg\"}" },
+    { "timm-tiered",
+        "{\"architecture\": \"resnet10t\", \"model_args\": {\"stem_type\": \"deep_tiered\", "
+        "\"stem_width\": 4, \"avg_down\": true, \"layers\": [1, 1, 2, 1], \"channels\": [6, 8, "
+        "8, 10]}, \"num_classes\": 7, \"num_features\": 10, \"global_pool\": \"avg\"}" },
+    { "torchvision-wide",
+        "{\"architecture\": \"resnet50\", \"model_args\": {\"layers\": [2, 1, 1, 1], "
+        "\"channels\": [2, 3, 3, 4], \"base_width\": 128}, \"num_classes\": 7, "
+        "\"num_features\": 16, \"global_pool\": \"avg\"}" },
+};
+
+START_TEST(saved_configurations)
+{
+    struct resnet resnet;
+    struct error error;
+    if (strchr(configurations[_i][0], '-'))
+        open_case(&resnet, configurations[_i][0]);
+    else
+        expect_ok(resnet_init(&resnet, configurations[_i][0], 7, 64, 1, &error), &error);
+    json_t *config = resnet_config(&resnet);
+    char *text = json_dumps(config, 0);
+    ck_assert_str_eq(text, configurations[_i][1]);
+    free(text);
+    json_decref(config);
+    resnet_close(&resnet);
+}
+END_TEST
+
 /* A seed gives one network, another another. */
 START_TEST(seeds)
 {
@@ -299,8 +339,8 @@ START_TEST(refusals)
     struct error error;
     expect_refusal(resnet_init(&resnet, "resnet19", 10, 32, 1, &error), &error, BAD_USAGE,
         "resnet19: not an architecture of a ResNet: there are resnet20, resnet32");
-    expect_refusal(resnet_init(&resnet, "resnet20", 10, 0, 1, &error), &error, BAD_USAGE,
-        "pictures of 0 pixels a side");
+    expect_refusal(resnet_init(&resnet, "resnet20", 10, 20000, 1, &error), &error, BAD_USAGE,
+        "pictures of 20000 pixels a side");
     expect_ok(resnet_init(&resnet, "resnet20", 10, 32, 1, &error), &error);
     expect_ok(resnet_trainer_open(&trainer, &resnet, &params, &error), &error);
     expect_ok(threads_create(&threads, 1, &error), &error);
@@ -330,6 +370,8 @@ int main(void)
     tcase_add_loop_test(tests, checkpoints, 0, case_count);
     tcase_add_loop_test(tests, new_heads, 0, 3);
     tcase_add_loop_test(tests, new_networks, 0, sizeof made / sizeof *made);
+    tcase_add_loop_test(
+        tests, saved_configurations, 0, sizeof configurations / sizeof *configurations);
     tcase_add_test(tests, seeds);
     tcase_add_test(tests, refusals);
     suite_add_tcase(suite, tests);

@@ -121,6 +121,9 @@ vit map.gradcam.npy [4,6]
 $ gradcam --at layer2 many.tar >/dev/null
 gradcam: many: has no act.layer2, only layer3-1, layer4, stem: run resnetfwd --at layer2 before
 [exit 2]
+$ gradcam --at layer4-2 many.tar >/dev/null
+gradcam: many: has no act.layer4-2, only layer3-1, layer4, stem: the last block of a stage has the stage's name, others need resnetfwd --at layer4-2 before
+[exit 2]
 $ gradcam --at layer4,layer2 -M eigencam many.tar >/dev/null
 gradcam: many: has no act.layer2, only layer3-1, layer4, stem: run resnetfwd --at layer2 before
 [exit 2]

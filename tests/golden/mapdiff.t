@@ -65,13 +65,11 @@ $ tensorls --pg diff.tar | tail -n 1
 tensorls: 1 sample
 mapdiff	rollout.2	mapdiff	0.1.0		abnar vit-explain
 
-$ tensorls diff.tar 2>/dev/null | cut -f 2-4
+$ tensorls diff.tar 2>/dev/null | cut -f 2-4 | grep -v model.json
 member	type	shape
-model	json	256
 jpg	jpeg	960
 view.json	json	246
 logits.npy	f4	[10]
-model.json	json	218
 map.abnar.npy	f4	[8,8]
 map.abnar.json	json	402
 map.vit-explain.npy	f4	[8,8]

@@ -155,13 +155,13 @@ $ . ./env.sh; . ./target.sh; tensorcat --key cat in.tar >cat.tar 2>/dev/null; fo
 $ . ./env.sh; for g in 7 cat -1 '' 1.5 true; do resnetfwd -g "$g" cat.tar >/dev/null; echo $?; done
 resnetfwd: --grad 7: tiny:64728a48 has 7 classes, from 0 to 6
 2
-resnetfwd: --grad cat: takes pred, true or an index: the class names of tiny:64728a48 are not known (a labels.tsv beside it would tell)
+resnetfwd: --grad cat: takes pred, true or an index: the class names of tiny:64728a48 are not known (id2label in its configuration would tell, or a labels.tsv where no other model lies: see saccade(7))
 2
-resnetfwd: --grad -1: takes pred, true or an index: the class names of tiny:64728a48 are not known (a labels.tsv beside it would tell)
+resnetfwd: --grad -1: takes pred, true or an index: the class names of tiny:64728a48 are not known (id2label in its configuration would tell, or a labels.tsv where no other model lies: see saccade(7))
 2
-resnetfwd: --grad : takes pred, true or an index: the class names of tiny:64728a48 are not known (a labels.tsv beside it would tell)
+resnetfwd: --grad : takes pred, true or an index: the class names of tiny:64728a48 are not known (id2label in its configuration would tell, or a labels.tsv where no other model lies: see saccade(7))
 2
-resnetfwd: --grad 1.5: takes pred, true or an index: the class names of tiny:64728a48 are not known (a labels.tsv beside it would tell)
+resnetfwd: --grad 1.5: takes pred, true or an index: the class names of tiny:64728a48 are not known (id2label in its configuration would tell, or a labels.tsv where no other model lies: see saccade(7))
 2
 resnetfwd: cat: has no cls, so --grad true has no class: see preprocess --labels
 2

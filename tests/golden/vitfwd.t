@@ -434,13 +434,13 @@ $ vitfwd -g none in.tar 2>/dev/null >none.tar; tensorcat --only 'attn*' none.tar
       3 attn.05.npy
       1 member
       1 model
-$ target() { vitfwd -l none "$@" cat.tar 2>/dev/null | tar xOf - cat.model.json | grep -o '"target.*'; }; declare -f target >target.sh
+$ target() { vitfwd -l none "$@" cat.tar 2>/dev/null | tar xOf - cat.model.json | grep -o '"target.*' | sed -E 's/([0-9]\.[0-9]{3})[0-9]*/\1/g'; }; declare -f target >target.sh
 $ preprocess cat.jpg 2>/dev/null >cat.tar; . ./target.sh; for g in pred 3 cat CAT dog; do target -g $g; done
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":3,"name":"cat","logit":2.7851872,"prob":0.65839877459364}}
-"target":{"index":5,"name":"dog","logit":0.87092847,"prob":0.0970816143780235}}
+"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
+"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
+"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
+"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
+"target":{"index":5,"name":"dog","logit":0.870,"prob":0.097}}
 $ for g in 10 elephant '' a do 1.5; do vitfwd -g "$g" cat.tar >/dev/null; echo $?; done
 vitfwd: --grad 10: vit-cifar10-p4:aef0a747 has 10 classes, from 0 to 9
 2
@@ -461,8 +461,8 @@ $ echo 7 >cat.cls; echo 11 >dog.cls; tar cf classed.tar cat.jpg cat.cls dog.jpg 
 vitfwd: dog: cls is 11, vit-cifar10-p4:aef0a747 has 10 classes
 vitfwd: 2 samples, 1 bad
 [exit 1]
-$ tar xOf true.tar cat.model.json | grep -o '"target.*'
-"target":{"index":7,"name":"horse","logit":-1.6895431,"prob":0.00750133058202865}}
+$ tar xOf true.tar cat.model.json | grep -o '"target.*' | sed -E 's/([0-9]\.[0-9]{3})[0-9]*/\1/g'
+"target":{"index":7,"name":"horse","logit":-1.689,"prob":0.007}}
 $ vitfwd -m $DATA/vit/hf-vit-model -g pred cat.tar >/dev/null
 vitfwd: --grad pred: hf-vit-model:64658e74 has no head that gives logits, so there is nothing to take a gradient of
 [exit 2]

@@ -21,7 +21,7 @@ TRAIN = DATA.parent / "train" / "resnet"
 BATCH = 5
 # the checkpoint, and how many of the stem and the blocks are frozen
 WANTED = {
-    "cifar-a": ("cifar-a", 0), "cifar-b": ("cifar-b", 0),
+    "cifar-a": ("cifar-a", 0), "cifar-b": ("cifar-b", 0), "timm-basic": ("timm-basic", 0),
     "torchvision-bottleneck": ("torchvision-bottleneck", 0),
     "timm-bottleneck-d": ("timm-bottleneck-d", 0), "timm-groups": ("timm-groups", 0),
     "frozen": ("timm-bottleneck-d", 3),

@@ -1,0 +1,177 @@
+#include "common/layerstat.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char *const layer_number_names[LAYER_NUMBERS] = { "distance", "entropy", "prefix_mass",
+    "diagonal_mass", "effective_rank", "divergence", "sinks", "sink_share" };
+
+/* One layer on its way. */
+struct job {
+    const struct layer_wish *wish;
+    const struct layout *layout;
+    const double *lengths;
+    const float *attention;
+    size_t heads, n;
+    double *received, *information, *rank;
+    size_t *faults; /* a head's first row that is no softmax's; n: all are */
+    struct layer_numbers *numbers;
+};
+
+void layerstat_free(struct layerstat *stat)
+{
+    free(stat->received.bytes);
+    free(stat->information.bytes);
+    free(stat->rank.bytes);
+    free(stat->norms.bytes);
+    free(stat->sinks.bytes);
+    free(stat->faults.bytes);
+}
+
+static bool wants_sinks(const struct layer_wish *wish)
+{
+    return wish->wanted[SINKS] || wish->wanted[SINK_SHARE];
+}
+
+static void measure_head(void *argument, size_t h, size_t worker)
+{
+    const struct job *job = argument;
+    const bool *wanted = job->wish->wanted;
+    const size_t n = job->n;
+    const float *a = job->attention + h * n * n;
+    double *of = job->numbers[h].of;
+    struct head_numbers numbers;
+    for (size_t i = 0; i < LAYER_NUMBERS; i++)
+        of[i] = NAN;
+    job->faults[h] = head_fault(a, n);
+    if (job->faults[h] < n)
+        return;
+    head_measure(a, job->layout, job->lengths, &numbers);
+    of[DISTANCE] = numbers.distance;
+    of[ENTROPY] = numbers.entropy;
+    of[PREFIX_MASS] = numbers.prefix_mass;
+    of[DIAGONAL_MASS] = numbers.diagonal_mass;
+    if (wanted[EFFECTIVE_RANK])
+        of[EFFECTIVE_RANK] = head_rank(a, n, job->rank + worker * head_rank_room(n));
+    if (wants_sinks(job->wish))
+        head_received(a, n, job->received + h * n);
+}
+
+/* Of pair number i the heads are i / heads and i % heads; half of them say nothing new. */
+static void compare_heads(void *argument, size_t i, size_t worker)
+{
+    const struct job *job = argument;
+    const size_t size = job->n * job->n, g = i / job->heads, h = i % job->heads;
+    (void)worker;
+    if (g <= h)
+        job->information[i] =
+            head_information(job->attention + g * size, job->attention + h * size, job->layout);
+}
+
+static void set_divergences(const struct job *job)
+{
+    const double *information = job->information;
+    const size_t heads = job->heads;
+    for (size_t h = 0; h < heads; h++) {
+        double sum = 0;
+        for (size_t g = 0; g < heads; g++) {
+            const size_t pair = g < h ? g * heads + h : h * heads + g;
+            const double own = (information[g * heads + g] + information[h * heads + h]) / 2;
+            sum += g == h ? 0 : fmax(own - information[pair], 0);
+        }
+        job->numbers[h].of[DIVERGENCE] = heads > 1 ? sum / (double)(heads - 1) : NAN;
+    }
+}
+
+static int set_norms(
+    double *norms, const float *tokens, size_t n, size_t dim, struct error *error)
+{
+    for (size_t i = 0; i < n; i++) {
+        double squares = 0;
+        for (size_t d = 0; d < dim; d++)
+            squares += (double)tokens[i * dim + d] * (double)tokens[i * dim + d];
+        if (!isfinite(squares))
+            return fail(error, BAD_SAMPLE, "the vector of token %zu isn't finite", i);
+        norms[i] = sqrt(squares);
+    }
+    return 0;
+}
+
+/* norms: NULL, or [n] with as many to work in behind them. */
+static void set_sinks(const struct job *job, const double *norms, double *room, bool *sinks)
+{
+    const size_t n = job->n, heads = job->heads;
+    double *mean = job->received + heads * n;
+    for (size_t j = 0; j < n; j++) {
+        mean[j] = 0;
+        for (size_t h = 0; h < heads; h++)
+            mean[j] += job->received[h * n + j] / (double)heads;
+    }
+    const size_t count = find_sinks(
+        sinks, job->layout, mean, job->wish->sink_share, norms, job->wish->sink_norm, room);
+    for (size_t h = 0; h < heads; h++) {
+        double share = 0;
+        for (size_t j = 0; j < n; j++)
+            share += sinks[j] ? job->received[h * n + j] : 0;
+        job->numbers[h].of[SINKS] = (double)count;
+        job->numbers[h].of[SINK_SHARE] = share;
+    }
+}
+
+static int reserve(
+    struct layerstat *stat, const struct job *job, size_t workers, struct error *error)
+{
+    const size_t heads = job->heads, n = job->n;
+    int status = scratch_reserve(&stat->faults, heads * sizeof *job->faults, error);
+    if (status == 0)
+        status = scratch_reserve(&stat->received, (heads + 1) * n * sizeof(double), error);
+    if (status == 0)
+        status = scratch_reserve(&stat->information, heads * heads * sizeof(double), error);
+    if (status == 0 && job->wish->wanted[EFFECTIVE_RANK])
+        status =
+            scratch_reserve(&stat->rank, workers * head_rank_room(n) * sizeof(double), error);
+    if (status == 0)
+        status = scratch_reserve(&stat->norms, 2 * n * sizeof(double), error);
+    return status < 0 ? status : scratch_reserve(&stat->sinks, n * sizeof(bool), error);
+}
+
+int layerstat_measure(struct layerstat *stat, struct threads *threads,
+    const struct layer_wish *wish, const float *attention, size_t heads,
+    const struct layout *layout, const double *lengths, const float *tokens, size_t dim,
+    struct layer_numbers *numbers, struct error *error)
+{
+    struct job job = { .wish = wish,
+        .layout = layout,
+        .lengths = lengths,
+        .attention = attention,
+        .heads = heads,
+        .n = layout->prefix + layout->rows * layout->columns,
+        .numbers = numbers };
+    if (heads > LAYER_MAX_HEADS)
+        return fail(error, BAD_SAMPLE, "has %zu heads, more than %d", heads, LAYER_MAX_HEADS);
+    int status = reserve(stat, &job, threads_count(threads), error);
+    if (status < 0)
+        return status;
+    job.faults = stat->faults.bytes;
+    job.received = stat->received.bytes;
+    job.information = stat->information.bytes;
+    job.rank = stat->rank.bytes;
+    threads_run(threads, heads, measure_head, &job);
+    for (size_t h = 0; h < heads; h++)
+        if (job.faults[h] < job.n)
+            return fail(error, BAD_SAMPLE,
+                "row %zu of head %zu is no softmax's: its values must be at least 0 and sum "
+                "to 1",
+                job.faults[h], h);
+    if (wish->wanted[DIVERGENCE]) {
+        threads_run(threads, heads * heads, compare_heads, &job);
+        set_divergences(&job);
+    }
+    if (wants_sinks(wish)) {
+        double *norms = stat->norms.bytes;
+        status = tokens ? set_norms(norms, tokens, job.n, dim, error) : 0;
+        if (status == 0)
+            set_sinks(&job, tokens ? norms : NULL, norms + job.n, stat->sinks.bytes);
+    }
+    return status;
+}
