@@ -46,7 +46,7 @@ SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_
 	input io kernels key keylist layout loss map mapdiff maps memory model model_torch npy \
 	optimiser option pax pictures pictures_hostile pool pth pth_hostile random resample \
 	resnet resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors \
-	safetensors_write sample shards sheet singular state stream tar threads train_vit view \
+	safetensors_write sample shards sheet singular state stream tar threads train_vit training view \
 	vit write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
