@@ -131,9 +131,26 @@ static int keep_good(struct run *run, const struct fitting *fitting, size_t coun
     return 0;
 }
 
-int modelstage_samples(struct run *run, struct modelstage *stage, struct sample *const *samples,
-    size_t count, struct error *error)
+size_t modelstage_batch(const struct run *run)
 {
+    return ((const struct modelstage *)run->state)->batch;
+}
+
+bool modelstage_serves(struct modelstage *stage, const struct batch *batch)
+{
+    if (batch->height == stage->height && batch->width == stage->width
+        && batch->count <= stage->count)
+        return true;
+    stage->height = batch->height;
+    stage->width = batch->width;
+    stage->count = batch->count;
+    return false;
+}
+
+int modelstage_samples(
+    struct run *run, struct sample *const *samples, size_t count, struct error *error)
+{
+    struct modelstage *stage = run->state;
     struct fitting fitting = { run, stage, samples, calloc(count, sizeof(int)),
         calloc(count, sizeof(struct error)) };
     struct sample **good = calloc(count, sizeof *good);

@@ -18,6 +18,7 @@ struct batch {
     size_t count, height, width;
 };
 
+/* What the state of such a program (run->state) begins with. */
 struct modelstage {
     /* Set by the stage before modelstage_open. */
     const struct model *model;
@@ -29,10 +30,11 @@ struct modelstage {
     int (*fits)(const struct run *run, const size_t shape[3], struct error *error);
     int (*forward)(struct run *run, const struct batch *batch, struct error *error);
 
-    struct scratch *scratch; /* [batch]: inputs that had to be converted */
-    struct floats *inputs;   /* [batch] */
-    const float **data;      /* [batch] */
-    int64_t *wanted;         /* [batch] */
+    size_t count, height, width; /* that the pass's buffers are for */
+    struct scratch *scratch;     /* [batch]: inputs that had to be converted */
+    struct floats *inputs;       /* [batch] */
+    const float **data;          /* [batch] */
+    int64_t *wanted;             /* [batch] */
 };
 
 /* After the fields above: buffers, kernels, and run's model_name. */
@@ -42,10 +44,15 @@ int modelstage_size(struct modelstage *stage, const char *text, size_t patch_col
     size_t patch_rows, struct error *error);
 void modelstage_close(struct modelstage *stage);
 
-/* The callback samples of struct stage: fits all inputs, rejects what can't be, and calls
- * forward for each run of samples whose inputs have one size. */
-int modelstage_samples(struct run *run, struct modelstage *stage, struct sample *const *samples,
-    size_t count, struct error *error);
+/* The callbacks batch and samples of struct stage. The latter fits all inputs, rejects what
+ * can't be, and calls forward for each run of samples whose inputs have one size. */
+size_t modelstage_batch(const struct run *run);
+int modelstage_samples(
+    struct run *run, struct sample *const *samples, size_t count, struct error *error);
+
+/* Whether buffers for the sizes that were noted last serve this batch; if not, its own are
+ * noted. */
+bool modelstage_serves(struct modelstage *stage, const struct batch *batch);
 
 /* Drops what a model before this one left, and the input unless keep. */
 void modelstage_drop_old(struct sample *sample, bool keep);

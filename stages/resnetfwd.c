@@ -50,15 +50,14 @@ static const struct option_row rows[] = {
 
 /* What a run holds from the first sample to the last. */
 struct state {
-    struct resnet resnet;
     struct modelstage stage;
+    struct resnet resnet;
     struct resnet_pass *pass;
-    size_t batch, height, width; /* that pass is for */
-    size_t places, lowest;       /* the lowest place whose gradient is asked */
-    bool *wanted;                /* [places] */
-    float **act, **gradients;    /* [places * batch]: where the data goes */
-    float *logits;               /* [batch, classes] */
-    float *logit_gradients;      /* [batch, classes] */
+    size_t places, lowest;    /* the lowest place whose gradient is asked */
+    bool *wanted;             /* [places] */
+    float **act, **gradients; /* [places * batch]: where the data goes */
+    float *logits;            /* [batch, classes] */
+    float *logit_gradients;   /* [batch, classes] */
 };
 
 static int allocate(struct state *state, struct error *error)
@@ -154,12 +153,8 @@ static int add_results(
 static int prepare(struct run *run, const struct batch *batch, struct error *error)
 {
     struct state *state = run->state;
-    if (state->pass && batch->height == state->height && batch->width == state->width
-        && batch->count <= state->batch)
+    if (modelstage_serves(&state->stage, batch))
         return 0;
-    state->height = batch->height;
-    state->width = batch->width;
-    state->batch = batch->count;
     return resnet_prepare(&state->resnet, &state->pass, batch->count, batch->height,
         batch->width, state->lowest, run->threads, error);
 }
@@ -215,19 +210,6 @@ static int open_resnetfwd(struct run *run, struct error *error)
     return status == 0 && !run->model ? fail_memory(error, 1) : status;
 }
 
-static size_t batch_size(const struct run *run)
-{
-    (void)run;
-    return (size_t)options.batch;
-}
-
-static int process_samples(
-    struct run *run, struct sample *const *samples, size_t count, struct error *error)
-{
-    struct state *state = run->state;
-    return modelstage_samples(run, &state->stage, samples, count, error);
-}
-
 static void close_resnetfwd(struct run *run)
 {
     struct state *state = run->state;
@@ -253,8 +235,8 @@ int main(int argc, char **argv)
         .options = rows,
         .flags = STAGE_THREADED,
         .open = open_resnetfwd,
-        .batch = batch_size,
-        .samples = process_samples,
+        .batch = modelstage_batch,
+        .samples = modelstage_samples,
         .close = close_resnetfwd,
     };
     return stage_main(&stage, &options, argc, argv);

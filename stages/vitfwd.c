@@ -63,16 +63,15 @@ enum { ATTENTION, ATTENTION_GRADIENT, TOKENS, ACT, ACT_GRADIENT, KINDS };
 
 /* What a run holds from the first sample to the last. */
 struct state {
-    struct vit vit;
     struct modelstage stage;
+    struct vit vit;
     struct vit_pass *pass;
-    size_t batch, height, width; /* that pass is for */
-    size_t lowest;               /* layer whose gradients are asked */
-    bool *wanted[KINDS];         /* [layers + 1] */
-    bool *keep;                  /* [layers]: attention for the backward pass alone */
-    float **rows[KINDS];         /* [(layers + 1) * batch]: where the data goes */
-    float **logits;              /* [batch] */
-    float *logit_gradients;      /* [batch, classes] */
+    size_t lowest;          /* layer whose gradients are asked */
+    bool *wanted[KINDS];    /* [layers + 1] */
+    bool *keep;             /* [layers]: attention for the backward pass alone */
+    float **rows[KINDS];    /* [(layers + 1) * batch]: where the data goes */
+    float **logits;         /* [batch] */
+    float *logit_gradients; /* [batch, classes] */
 };
 
 static int allocate(struct state *state, struct error *error)
@@ -146,9 +145,10 @@ static json_t *model_json(const struct state *state, json_t *target)
     return json_pack("{s:s, s:i, s:b, s:i, s:[i,i], s:[i,i], s:i, s:i, s:s, s:o}", "model",
         state->vit.model.name, "prefix", (int)config->prefix, "distilled", config->distilled,
         "registers", (int)config->registers, "patch", (int)config->patch_rows,
-        (int)config->patch_columns, "grid", (int)(state->height / config->patch_rows),
-        (int)(state->width / config->patch_columns), "layers", (int)config->layers, "heads",
-        (int)config->heads, "readout", config->mean ? "mean" : "cls", "target", target);
+        (int)config->patch_columns, "grid", (int)(state->stage.height / config->patch_rows),
+        (int)(state->stage.width / config->patch_columns), "layers", (int)config->layers,
+        "heads", (int)config->heads, "readout", config->mean ? "mean" : "cls", "target",
+        target);
 }
 
 /* One member a layer of each kind that is asked for: index b of count. */
@@ -156,8 +156,8 @@ static int add_layers(
     struct state *state, struct sample *sample, size_t b, size_t count, struct error *error)
 {
     const struct vit_config *config = &state->vit.config;
-    const size_t height = state->height / config->patch_rows;
-    const size_t width = state->width / config->patch_columns;
+    const size_t height = state->stage.height / config->patch_rows;
+    const size_t width = state->stage.width / config->patch_columns;
     const size_t tokens = config->prefix + height * width;
     const size_t attention[3] = { config->heads, tokens, tokens };
     const size_t stream[2] = { tokens, config->dim };
@@ -204,12 +204,8 @@ static int add_members(
 static int prepare(struct run *run, const struct batch *batch, struct error *error)
 {
     struct state *state = run->state;
-    if (state->pass && batch->height == state->height && batch->width == state->width
-        && batch->count <= state->batch)
+    if (modelstage_serves(&state->stage, batch))
         return 0;
-    state->height = batch->height;
-    state->width = batch->width;
-    state->batch = batch->count;
     const struct vit_plan plan = { .batch = batch->count,
         .height = batch->height,
         .width = batch->width,
@@ -295,19 +291,6 @@ static int open_vitfwd(struct run *run, struct error *error)
     return status == 0 && !run->model ? fail_memory(error, 1) : status;
 }
 
-static size_t batch_size(const struct run *run)
-{
-    (void)run;
-    return (size_t)options.batch;
-}
-
-static int process_samples(
-    struct run *run, struct sample *const *samples, size_t count, struct error *error)
-{
-    struct state *state = run->state;
-    return modelstage_samples(run, &state->stage, samples, count, error);
-}
-
 static void close_vitfwd(struct run *run)
 {
     struct state *state = run->state;
@@ -334,8 +317,8 @@ int main(int argc, char **argv)
         .options = rows,
         .flags = STAGE_THREADED,
         .open = open_vitfwd,
-        .batch = batch_size,
-        .samples = process_samples,
+        .batch = modelstage_batch,
+        .samples = modelstage_samples,
         .close = close_vitfwd,
     };
     return stage_main(&stage, &options, argc, argv);
