@@ -261,13 +261,10 @@ static int write_model(struct run_state *run, double accuracy, struct error *err
 {
     const struct training *training = run->training;
     struct trainer *trainer = training->trainer;
-    const char **names = calloc(run->classes, sizeof *names);
     json_t *config = trainer->config(trainer);
     json_t *about = json_deep_copy(training->recipe);
-    if (!names || !config || !about)
-        return fail_memory(error, run->classes * sizeof *names);
-    for (size_t c = 0; c < run->classes; c++)
-        names[c] = dataset_class_name(training->data, c);
+    if (!config || !about)
+        return fail_memory(error, 1);
     json_object_update(about, training->programs);
     json_object_set_new(about, "epochs_done", json_integer((json_int_t)run->epoch));
     if (training->validation)
@@ -279,13 +276,12 @@ static int write_model(struct run_state *run, double accuracy, struct error *err
         .config = config,
         .rule = &training->rule,
         .crop = training->crop,
-        .classes = names,
+        .classes = training->class_names,
         .class_count = run->classes,
         .training = about };
     const int status = checkpoint_write(&checkpoint, error);
     json_decref(config);
     json_decref(about);
-    free(names);
     return status;
 }
 

@@ -12,6 +12,7 @@
 struct training {
     struct trainer *trainer;
     const struct dataset *data, *validation; /* validation may be NULL */
+    const char *const *class_names;          /* as many as the trainer has classes */
     struct threads *threads;
     struct optimiser_wishes optimiser;
     struct augment augment;
