@@ -32,7 +32,7 @@ FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_stack picture p
 COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint checkpoint_rule \
 	checkpoint_state classes colormap conv conv_gather conv_weights dataset dataset_pets \
 	dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families feeder figure \
-	figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm headstat \
+	figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm headonly headstat \
 	headtable input intake join kernels keylist labels layerstat loss map mappair maptitle \
 	model model_about model_rule modelstage optimiser option params pool positions progress \
 	pump random resample resnet_backward resnet_config resnet_forward resnet_init \

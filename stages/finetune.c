@@ -93,7 +93,8 @@ static const struct option_row rows[] = {
         "leave these blocks as they are; all: train the head alone", AT(freeze), 0, 0, false },
     { 0, "augment", OPTION_TEXT, "NAMES",
         "none, light or standard, or of flip, crop, resized-crop, colour, erase, mixup, cutmix "
-        "with commas between (default: light; a ViT from nothing: standard)",
+        "with commas between (default: light; a ViT from nothing: standard; --freeze all: "
+        "none)",
         AT(augment), 0, 0, false },
     { 0, "seed", OPTION_COUNT, "N", "of all that is random (default: 0)", AT(seed), 0, 9e15,
         false },
@@ -329,10 +330,13 @@ static int settle(const struct run *run, struct training *training, struct error
     if (options.warmup < 0 && training->warmup > (double)training->epochs / 4)
         training->warmup = (double)training->epochs / 4;
     training->smoothing = said(options.smoothing, 0.1);
+    const bool head = options.freeze && strcmp(options.freeze, "all") == 0;
     const char *augment = options.augment        ? options.augment
+                          : head                 ? "none"
                           : scratch && !residual ? "standard"
                                                  : "light";
     const uint32_t side = trainer->width < trainer->height ? trainer->width : trainer->height;
+    training->head_only = head && trainer->features > 0 && strcmp(augment, "none") == 0;
     return augment_parse(&training->augment, augment, side, error);
 }
 
@@ -372,6 +376,9 @@ static void announce(struct run *run, const struct training *training, size_t pa
         run_warn(run, NULL, "a new head for %zu classes", trainer->classes);
     if (trainer->note)
         run_warn(run, NULL, "%s", trainer->note);
+    if (training->head_only)
+        run_warn(run, NULL,
+            "the head alone: what it reads is computed once a picture, without augmentation");
     run_warn(run, NULL,
         "%zu pictures of %zu classes, %zu weights to train, %.0f MB: data %.0f, training %.0f",
         dataset_count(state->data), trainer->classes, weights,

@@ -19,7 +19,8 @@ make_data() {
 vit=(--arch vit:patch=8,dim=16,depth=2,heads=2,image=32 -b 2 --drop-path 0.2 --ema 0.9
     --augment standard --epochs 40)
 resnet=(--arch resnet20 -b 2 --accumulate 2 --optimiser sgd --epochs 8)
-base=(-m "$DATA/resnet/timm-basic" -b 3 --optimiser adamw --freeze 0 --epochs 20)
+base=(-m "$DATA/resnet/timm-basic" -b 3 --optimiser adamw --freeze 0 --epochs 40)
+head=(-m "$DATA/vit/timm-plain" --freeze all -b 4 --epochs 200)
 
 # trains NAME WORDS...: a whole run, its output in NAME.
 trains() {
@@ -60,7 +61,7 @@ ended() {
         [[ ! $name/training.state -nt before-state ]] && kill -0 "$pid" || break
         sleep 0.01
     done
-    sleep "0.$((RANDOM % 30 + 10))"
+    sleep "0.0$((RANDOM % 9))"
     kill -"$signal" "$pid"
     wait "$pid" 2>/dev/null
     status=$?
@@ -152,9 +153,11 @@ fi
 result finetune/vit-threads same_for_threads vit "${vit[@]}"
 result finetune/resnet-threads same_for_threads resnet "${resnet[@]}"
 result finetune/base-threads same_for_threads base "${base[@]}"
+result finetune/head-threads same_for_threads head "${head[@]}"
 result finetune/vit-ended same_when_ended vit "${vit[@]}"
 result finetune/resnet-ended same_when_ended resnet "${resnet[@]}"
 result finetune/base-ended same_when_ended base "${base[@]}"
+result finetune/head-ended same_when_ended head "${head[@]}"
 result finetune/validates-as-vitfwd validates_as_vitfwd
 result finetune/refuses-recipe refuses_recipe
 result finetune/full-disk full_disk
