@@ -67,10 +67,9 @@ void checkpoint_settle_rule(struct view_rule *rule, double *crop)
 json_t *checkpoint_rule_json(const struct view_rule *rule, double crop)
 {
     static const char *const modes[] = { "center", "squash", "border" };
-    return json_pack("{s:[i, I, I], s:b, s:s, s:f, s:s, s:[o, o, o], s:[o, o, o]}",
-        "input_size", 3, (json_int_t)rule->height, (json_int_t)rule->width, "fixed_input_size",
-        1, "interpolation", resample_filter_name(rule->filter), "crop_pct", crop, "crop_mode",
-        modes[rule->fit], "mean", json_float(rule->mean[0]), json_float(rule->mean[1]),
-        json_float(rule->mean[2]), "std", json_float(rule->std[0]), json_float(rule->std[1]),
-        json_float(rule->std[2]));
+    return json_pack("{s:[i, I, I], s:s, s:f, s:s, s:[o, o, o], s:[o, o, o]}", "input_size", 3,
+        (json_int_t)rule->height, (json_int_t)rule->width, "interpolation",
+        resample_filter_name(rule->filter), "crop_pct", crop, "crop_mode", modes[rule->fit],
+        "mean", json_float(rule->mean[0]), json_float(rule->mean[1]), json_float(rule->mean[2]),
+        "std", json_float(rule->std[0]), json_float(rule->std[1]), json_float(rule->std[2]));
 }

@@ -96,6 +96,30 @@ static void say(const json_t *value, char text[64])
     free(whole);
 }
 
+/* The first of a list's items that another list lacks, or NULL: so options are told apart. */
+static const json_t *lacking(const json_t *list, const json_t *other)
+{
+    size_t i, k;
+    json_t *item, *candidate;
+    json_array_foreach((json_t *)list, i, item) {
+        bool found = false;
+        json_array_foreach((json_t *)other, k, candidate)
+            found |= json_equal(item, candidate) != 0;
+        if (!found)
+            return item;
+    }
+    return NULL;
+}
+
+/* The part of a value that differs from another's. */
+static const json_t *difference(const json_t *value, const json_t *other)
+{
+    return json_is_array(value) && json_is_array(other) && !json_equal(value, other)
+                   && (lacking(value, other) || lacking(other, value))
+               ? lacking(value, other)
+               : value;
+}
+
 static int compare_recipes(
     const char *path, const json_t *there, const json_t *here, struct error *error)
 {
@@ -108,8 +132,8 @@ static int compare_recipes(
             char now[64], then[64];
             if (other && json_equal(value, other))
                 continue;
-            say(side == 0 ? value : other, now);
-            say(side == 0 ? other : value, then);
+            say(difference(side == 0 ? value : other, side == 0 ? other : value), now);
+            say(difference(side == 0 ? other : value, side == 0 ? value : other), then);
             return fail(error, BAD_USAGE,
                 "%s: of another training: %.60s was %s, is %s: say it as it was, or train "
                 "anew without --resume",

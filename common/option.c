@@ -323,3 +323,15 @@ void options_help(const struct option_row *rows)
         print_wrapped(rows->help, column);
     }
 }
+
+int parse_colour(const char *what, const char *text, double low, double high, float colour[3],
+    struct error *error)
+{
+    double values[3];
+    const bool one = !strchr(text, ',');
+    const int status = one ? parse_number(what, text, low, high, values, error)
+                           : parse_numbers(what, text, ',', 3, low, high, values, error);
+    for (size_t i = 0; i < 3 && status == 0; i++)
+        colour[i] = (float)values[one ? 0 : i];
+    return status;
+}

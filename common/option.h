@@ -77,4 +77,8 @@ int parse_list(
 /* Whether text could be such a list for some count: to refuse it before the count is known. */
 int check_list(const char *what, const char *text, struct error *error);
 
+/* Three numbers with commas between, or one for all three. */
+int parse_colour(const char *what, const char *text, double low, double high, float colour[3],
+    struct error *error);
+
 #endif

@@ -61,6 +61,10 @@ void trainer_close(struct trainer *trainer);
 struct vit;
 int trainer_of_vit(struct trainer *trainer, struct vit *vit, bool scratch,
     const struct train_wishes *wishes, struct error *error);
+/* And of that: timm's config.json of a ViT with q, k and v in one; what timm's form can't say
+ * brought to what it can, with what is to be said of it, or NULL (vit_saved.c). */
+json_t *vit_saved_config(const struct vit *vit, uint32_t width, uint32_t height);
+const char *vit_fit_saved(struct vit *vit, bool *new_head);
 struct resnet;
 int trainer_of_resnet(struct trainer *trainer, struct resnet *resnet, bool scratch,
     const struct train_wishes *wishes, struct error *error);

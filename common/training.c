@@ -28,6 +28,7 @@ struct run_state {
     char state[PATH_ROOM];
     FILE *log;
     double state_time;
+    bool has_state; /* of this run, or of that which goes on */
 };
 
 static volatile sig_atomic_t caught;
@@ -35,6 +36,15 @@ static volatile sig_atomic_t caught;
 static void catch_signal(int signal)
 {
     caught = signal;
+}
+
+/* A signal that whoever started us ignores, as shells do for jobs behind, stays ignored. */
+static void listen_to(int signal, struct sigaction *before)
+{
+    const struct sigaction on = { .sa_handler = catch_signal };
+    sigaction(signal, NULL, before);
+    if (before->sa_handler != SIG_IGN)
+        sigaction(signal, &on, NULL);
 }
 
 static double now(void)
@@ -86,6 +96,7 @@ static int write_state(struct run_state *run, struct error *error)
         run->training->recipe, progress, error);
     json_decref(progress);
     run->state_time = now();
+    run->has_state |= status == 0;
     return status;
 }
 
@@ -105,6 +116,7 @@ static int read_state(struct run_state *run, struct error *error)
     run->seen = (uint64_t)json_integer_value(json_object_get(progress, "seen"));
     run->seconds = json_number_value(json_object_get(progress, "seconds"));
     json_decref(progress);
+    run->has_state = true;
     say(run, "goes on from epoch %llu, step %llu", (unsigned long long)run->epoch + 1,
         (unsigned long long)run->step);
     return 0;
@@ -156,11 +168,12 @@ static int take_step(
         isfinite(loss) ? optimiser_step(run->optimiser, params, lr, training->threads) : loss;
     if (!isfinite(loss) || !isfinite(norm))
         return fail(error, BAD_INPUT,
-            "the %s is not finite at step %llu of epoch %llu, at rate %g: the last state is "
-            "%s: "
-            "try a lower --lr",
+            "the %s is not finite at step %llu of epoch %llu, at rate %g: %s%s: try a lower "
+            "--lr",
             isfinite(loss) ? "gradient" : "loss", (unsigned long long)run->step + 1,
-            (unsigned long long)run->epoch + 1, lr, run->state);
+            (unsigned long long)run->epoch + 1, lr,
+            run->has_state ? "the last state is " : "no state was written yet",
+            run->has_state ? run->state : "");
     run->loss += loss * (double)whole;
     return 0;
 }
@@ -349,16 +362,34 @@ static int run_epoch(struct run_state *run, struct error *error)
     return status;
 }
 
+/* What a log has of the epochs that are done: lines behind, or cut, are of a run that was ended
+ * before its state was written. */
+static int cut_log(const struct run_state *run, FILE *log)
+{
+    char line[256];
+    long whole = 0;
+    while (fgets(line, sizeof line, log) && strchr(line, '\n')) {
+        char *end;
+        const unsigned long long epoch = strtoull(line, &end, 10);
+        if (whole > 0 && (end == line || epoch > run->epoch))
+            break;
+        whole = ftell(log);
+    }
+    return fseek(log, whole, SEEK_SET) < 0 ? -1 : ftruncate(fileno(log), whole);
+}
+
 static int open_log(struct run_state *run, struct error *error)
 {
     const char *name = run->training->log;
-    struct stat about;
     if (!name)
         return 0;
-    run->log = fopen(name, run->epoch > 0 || run->step > 0 ? "ae" : "we");
+    const bool resumed = run->epoch > 0 || run->step > 0;
+    run->log = resumed ? fopen(name, "r+e") : NULL;
     if (!run->log)
-        return fail_errno(error, name);
-    if (fstat(fileno(run->log), &about) == 0 && about.st_size == 0)
+        run->log = fopen(name, "we");
+    if (!run->log || (resumed && cut_log(run, run->log) < 0))
+        return fail_errno(error, "%s", name);
+    if (ftell(run->log) <= 0)
         fputs("epoch\tloss\taccuracy\tvalidation_loss\tvalidation_accuracy\trate\tseconds\n",
             run->log);
     return 0;
@@ -393,10 +424,10 @@ static int begin(struct run_state *run, struct error *error)
 int training_run(const struct training *training, int *signal, struct error *error)
 {
     struct run_state run = { .training = training };
-    struct sigaction on = { .sa_handler = catch_signal }, interrupted, ended;
+    struct sigaction interrupted, ended;
     caught = 0;
-    sigaction(SIGINT, &on, &interrupted);
-    sigaction(SIGTERM, &on, &ended);
+    listen_to(SIGINT, &interrupted);
+    listen_to(SIGTERM, &ended);
     int status = begin(&run, error);
     while (status == 0 && run.epoch < training->epochs && !caught)
         status = run_epoch(&run, error);

@@ -23,6 +23,7 @@ struct own {
     bool *keep;       /* [layers] */
     double rate;
     uint64_t seed;
+    bool folded; /* the class token's position is in the token: timm has one for all or none */
     size_t lowest, batch, rows, columns;
 };
 
@@ -38,17 +39,18 @@ struct form {
 enum { ONES = -1 };
 
 /* The tensors before and behind the blocks. */
-static size_t global_forms(
-    const struct vit *vit, size_t rows, size_t columns, struct form forms[GLOBAL_SLOTS])
+static size_t global_forms(const struct own *own, struct form forms[GLOBAL_SLOTS])
 {
+    const struct vit *vit = &own->vit;
     const struct vit_config *c = &vit->config;
     const size_t d = c->dim, classes = vit->model.classes, e = c->features;
+    const size_t positions = (own->folded ? 0 : c->pos_prefix) + own->rows * own->columns;
     const double patch = sqrt(1.0 / (double)(9 * c->patch_rows * c->patch_columns));
     const struct form all[] = {
         { CLASS_TOKEN, "cls_token", 3, { 1, 1, d }, false, 1e-6 },
         { DISTILLATION_TOKEN, "dist_token", 3, { 1, 1, d }, false, 0.02 },
         { REGISTERS, "reg_token", 3, { 1, c->registers, d }, false, 1e-6 },
-        { POSITIONS, "pos_embed", 3, { 1, c->pos_prefix + rows * columns, d }, false, 0.02 },
+        { POSITIONS, "pos_embed", 3, { 1, positions, d }, false, 0.02 },
         { PATCH_WEIGHT, "patch_embed.proj.weight", 4, { d, 3, c->patch_rows, c->patch_columns },
             true, patch },
         { PATCH_BIAS, "patch_embed.proj.bias", 1, { d }, false, 0 },
@@ -183,7 +185,7 @@ static void fill(float *to, const struct form *form, size_t count, uint64_t seed
 static int copy_positions(const struct own *own, float *to, struct error *error)
 {
     const struct vit_config *config = &own->vit.config;
-    const size_t given = config->pos_prefix, dim = config->dim;
+    const size_t given = own->folded ? 0 : config->pos_prefix, dim = config->dim;
     const size_t patches = own->rows * own->columns;
     float *whole = calloc(config->prefix + patches, dim * sizeof *whole);
     if (!whole)
@@ -204,6 +206,8 @@ static int copy_base(const struct own *own, size_t layer, const struct form *for
         return copy_positions(own, to, error);
     if (!is_apart(&own->vit, layer, form->slot)) {
         memcpy(to, base_of(&own->vit, layer, form->slot), count * sizeof *to);
+        for (size_t i = 0; own->folded && form->slot == CLASS_TOKEN && i < count; i++)
+            to[i] += own->vit.global[POSITIONS][i];
         return 0;
     }
     const size_t each = count / parts_of(form->slot, parts);
@@ -265,7 +269,7 @@ static int list_all(struct listing *listing, struct error *error)
     struct form forms[VIT_SLOTS];
     const struct own *own = listing->own;
     const size_t layers = own->vit.config.layers;
-    size_t count = global_forms(&own->vit, own->rows, own->columns, forms);
+    size_t count = global_forms(own, forms);
     int status = 0;
     for (size_t i = 0; i < count && status == 0; i++) {
         /* As timm counts: the norm behind the blocks goes with the last of them. */
@@ -315,6 +319,7 @@ static int take_values(struct listing *listing, uint64_t seed, struct error *err
             own->gradient_blocks[entry->layer][slot - GLOBAL_SLOTS] = gradient;
         }
     }
+    vit->config.pos_prefix = own->folded ? 0 : vit->config.pos_prefix;
     vit->config.pos_rows = own->rows;
     vit->config.pos_columns = own->columns;
     return 0;
@@ -416,84 +421,10 @@ static void close_trainer(struct trainer *trainer)
     free(own);
 }
 
-static const char *activation_name(enum activation activation)
-{
-    return activation == GELU_TANH    ? "gelu_tanh"
-           : activation == GELU_QUICK ? "quick_gelu"
-           : activation == RELU       ? "relu"
-                                      : NULL;
-}
-
-/* timm's architecture whose habits (eps, gates, tokens) are the model's; the rest is said by
- * model_args. */
-static const char *architecture_of(const struct vit *vit)
-{
-    const struct vit_config *c = &vit->config;
-    return c->distilled                   ? "deit_base_distilled_patch16_224"
-           : c->gated                     ? "vit_giant_patch14_dinov2"
-           : vit->global[PRE_NORM_WEIGHT] ? "vit_base_patch16_clip_224"
-                                          : "vit_base_patch16_224";
-}
-
-/* timm takes the whole part of dim * ratio. */
-static double mlp_ratio(const struct vit_config *c)
-{
-    const size_t wide = c->hidden * (c->gated ? 2 : 1);
-    double ratio = (double)wide / (double)c->dim;
-    while ((size_t)((double)c->dim * ratio) < wide)
-        ratio = nextafter(ratio, INFINITY);
-    return ratio;
-}
-
 static json_t *config(const struct trainer *trainer)
 {
     const struct own *own = trainer->own;
-    const struct vit *vit = &own->vit;
-    const struct vit_config *c = &vit->config;
-    const bool mean = c->readout == READ_MEAN;
-    const double ratio = mlp_ratio(c);
-    json_t *arguments = json_pack("{s:[i,i], s:[i,i], s:i, s:i, s:i, s:f, s:s, s:b, s:b, s:i}",
-        "img_size", (int)trainer->height, (int)trainer->width, "patch_size", (int)c->patch_rows,
-        (int)c->patch_columns, "embed_dim", (int)c->dim, "depth", (int)c->layers, "num_heads",
-        (int)c->heads, "mlp_ratio", ratio, "global_pool", mean ? "avg" : "token", "qkv_bias",
-        vit->blocks[0][QKV_BIAS - GLOBAL_SLOTS] != NULL, "no_embed_class",
-        c->pos_prefix == 0 && c->prefix > 0, "reg_tokens", (int)c->registers);
-    const char *activation = activation_name(c->activation);
-    if (activation)
-        json_object_set_new(arguments, "act_layer", json_string(activation));
-    if (vit->blocks[0][SCALE1 - GLOBAL_SLOTS])
-        json_object_set_new(arguments, "init_values", json_real(1));
-    if (vit->blocks[0][Q_NORM_WEIGHT - GLOBAL_SLOTS])
-        json_object_set_new(arguments, "qk_norm", json_true());
-    if (!c->class_token)
-        json_object_set_new(arguments, "class_token", json_false());
-    if (mean) {
-        json_object_set_new(
-            arguments, "fc_norm", json_boolean(vit->global[FC_NORM_WEIGHT] != NULL));
-        json_object_set_new(arguments, "final_norm", json_boolean(c->final_norm));
-    }
-    return json_pack("{s:s, s:i, s:i, s:s, s:o}", "architecture", architecture_of(vit),
-        "num_classes", (int)vit->model.classes, "num_features", (int)c->dim, "global_pool",
-        mean ? "avg" : "token", "model_args", arguments);
-}
-
-/* What timm's form of the model can't say is brought to what it can. */
-static void fit_form(struct trainer *trainer, struct vit *vit)
-{
-    struct vit_config *c = &vit->config;
-    const float eps = vit->global[PRE_NORM_WEIGHT] ? 1e-5f : 1e-6f;
-    if (c->eps < eps || c->eps > eps)
-        trainer->note = "its norms' eps is now that of timm's models";
-    c->eps = eps;
-    if (c->readout == READ_NONE || c->readout == READ_CLASS_AND_MEAN || trainer->new_head) {
-        if (c->readout == READ_CLASS_AND_MEAN)
-            trainer->note = "its head now reads the class token alone";
-        trainer->new_head |= c->readout == READ_NONE || c->readout == READ_CLASS_AND_MEAN;
-        if (c->readout == READ_NONE || c->readout == READ_CLASS_AND_MEAN)
-            c->readout = c->mean || !c->class_token ? READ_MEAN : READ_CLASS;
-        vit->global[PRE_LOGITS_WEIGHT] = vit->global[PRE_LOGITS_BIAS] = NULL;
-        c->features = c->dim;
-    }
+    return vit_saved_config(&own->vit, trainer->width, trainer->height);
 }
 
 static int choose_frozen(
@@ -557,7 +488,8 @@ int trainer_of_vit(struct trainer *trainer, struct vit *vit, bool scratch,
     own->columns = trainer->width / vit->config.patch_columns;
     own->rate = wishes->drop_path;
     own->seed = wishes->seed;
-    fit_form(trainer, vit);
+    trainer->note = vit_fit_saved(vit, &trainer->new_head);
+    own->folded = vit->config.pos_prefix > 0 && vit->config.pos_prefix < vit->config.prefix;
     vit->model.classes = trainer->classes = wishes->classes;
     trainer->prepare = prepare;
     trainer->forward = forward;

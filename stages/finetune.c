@@ -15,7 +15,7 @@ enum { OPTIMISER_UNSAID = -1 };
 
 struct finetune_options {
     const char *model, *architecture, *state, *validation, *freeze, *augment, *log, *labels,
-        *size;
+        *size, *mean, *std;
     int optimiser;
     uint64_t heads, epochs, batch, accumulate, seed, max_pixels;
     double lr, minimum, decay, momentum, warmup, smoothing, clip, drop_path, layer_decay, ema,
@@ -100,14 +100,19 @@ static const struct option_row rows[] = {
         0, false },
     { 0, "size", OPTION_TEXT, "N|WxH", "another input size than the base's own", AT(size), 0, 0,
         false },
+    { 0, "mean", OPTION_TEXT, "R,G,B",
+        "of the inputs, from 0 to 1, where no configuration of the base says it", AT(mean), 0,
+        0, false },
+    { 0, "std", OPTION_TEXT, "R,G,B", "likewise", AT(std), 0, 0, false },
     { 0, "memory", OPTION_NUMBER, "MB",
         "keep decoded pictures in so much, decode again what is more (default: 2048)",
         AT(memory), 1, 1e9, true },
     { 0, "resume", OPTION_FLAG, NULL,
         "go on from the state that -o has, where an earlier run was ended", AT(resume), 0, 0,
         true },
-    { 0, "every", OPTION_NUMBER, "SECONDS", "between states within an epoch (default: 300)",
-        AT(every), 1, 1e9, true },
+    { 0, "every", OPTION_NUMBER, "SECONDS",
+        "between states within an epoch, 0: after each step (default: 300)", AT(every), 0, 1e9,
+        true },
     { 0, "log", OPTION_PATH, "FILE", "a line an epoch, as TSV", AT(log), 0, 0, true },
     { 0, "half", OPTION_FLAG, NULL, "write weights as f16", AT(half), 0, 0, false },
     { 0, "state", OPTION_TEXT, "NAME", "take this state dict of a base that holds several",
@@ -197,7 +202,19 @@ static int settle(const struct run *run, struct training *training, struct error
     struct view_wishes wishes = {
         .set = SET_SIZE, .width = trainer->width, .height = trainer->height
     };
-    int status = input_rule(&trainer->model->input, &wishes, &training->rule, error);
+    int status = 0;
+    if (options.mean)
+        status = parse_colour("--mean", options.mean, -1e3, 1e3, wishes.mean, error);
+    if (status == 0 && options.std)
+        status = parse_colour("--std", options.std, 1e-6, 1e3, wishes.std, error);
+    wishes.set |= (options.mean ? SET_MEAN : 0U) | (options.std ? SET_STD : 0U);
+    if (status == 0 && !trainer->model->input.rule_known && (!options.mean || !options.std))
+        status = fail(error, BAD_USAGE,
+            "%s: mean and std are not known, no configuration says them: say --mean R,G,B "
+            "--std R,G,B",
+            trainer->model->name);
+    if (status == 0)
+        status = input_rule(&trainer->model->input, &wishes, &training->rule, error);
     if (status < 0)
         return status;
     training->crop = trainer->model->input.crop;

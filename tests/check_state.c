@@ -146,7 +146,7 @@ static const struct {
     { "lr", NULL, "lr was 0.001, is not set" },
     { "seed", "8", "seed was 7, is 8" },
     { "data", "\"cifar:0\"", "data was \"cifar:1234\", is \"cifar:0\"" },
-    { "augment", "[\"flip\"]", "augment was [\"flip\",\"crop\"], is [\"flip\"]" },
+    { "augment", "[\"flip\"]", "augment was \"crop\", is not set" },
     { "mixup", "0.2", "mixup was not set, is 0.2" },
 };
 

@@ -1,6 +1,6 @@
-"""Whether a directory that finetune wrote is what others take it for: check_finetuned.py DIR PICTURE
+"""Whether directories that finetune wrote are what others take them for: check_finetuned.py DIR... PICTURE
 
-Opens it with safetensors, timm and transformers, and compares what timm and saccade make of the
+Opens each with safetensors, timm and transformers, and compares what timm and saccade make of the
 picture: its input and the logits.  The programs are taken from $BIN, by default bin/.
 """
 
@@ -33,8 +33,7 @@ def ours(folder, picture, member):
     sys.exit(made.stderr.decode())
 
 
-def main():
-    folder, picture = sys.argv[1].rstrip("/"), sys.argv[2]
+def check(folder, picture):
     with safe_open(folder + "/model.safetensors", "np") as file:
         for name in file.keys():
             assert np.isfinite(file.get_tensor(name)).all(), name
@@ -52,7 +51,20 @@ def main():
     processor = AutoImageProcessor.from_pretrained(folder)
     assert processor.data_config == config, processor.data_config
     print("transformers: %s" % type(processor).__name__)
-    return 0
+
+
+def main():
+    *folders, picture = sys.argv[1:]
+    failed = 0
+    for folder in folders:
+        print(folder)
+        try:
+            check(folder.rstrip("/"), picture)
+        except Exception as error:
+            print("FAILED: %s: %.600s" % (type(error).__name__, error))
+            failed += 1
+    print("%d of %d failed" % (failed, len(folders)))
+    return failed > 0
 
 
 if __name__ == "__main__":
