@@ -48,21 +48,21 @@ $(tuning)/base.tsv: $(tuning)/base/asked
 	$(call need,VAL,data:test: which pictures are held out?)
 	$(run) 'vitfwd --info -m "$$BASE" >$@'
 
-# $(call train,NAME,FOLDER,LOG,OPTIONS): goes on with what was interrupted, unless that was asked
+# $(call train,FOLDER,LOG,OPTIONS): goes on with what was interrupted, unless that was asked
 # for otherwise.
 define train
-	@mkdir -p $(2) $(dir $(3))
-	@[[ $(2)/training.state -nt $< ]] || rm -f $(2)/training.state
-	$(run) 'finetune -m "$$BASE" --epochs "$$EPOCHS" $(4) --val "$$VAL" --resume \
-		--log $(3) -o $(2) "$$DATA"'
+	@mkdir -p $(1) $(dir $(2))
+	@for asked in $^; do [[ $(1)/training.state -nt $$asked ]] || rm -f $(1)/training.state; done
+	$(run) 'finetune -m "$$BASE" --epochs "$$EPOCHS" $(3) --val "$$VAL" --resume \
+		--log $(2) -o $(1) "$$DATA"'
 	@touch $@
 endef
 
 $(tuning)/probe/done: $(tuning)/probe/asked $(tuning)/base.tsv
-	$(call train,probe,$(@D)/model,$(@D)/log.tsv,--freeze all $$PROBE)
+	$(call train,$(@D)/model,$(@D)/log.tsv,--freeze all $$PROBE)
 
 $(tuning)/tuned/done: $(tuning)/tuned/asked $(tuning)/probe/done
-	$(call train,tuned,$(tuned),$(results)/loss.tsv,$${FREEZE:+--freeze "$$FREEZE"} $$ARGS)
+	$(call train,$(tuned),$(results)/loss.tsv,$${FREEZE:+--freeze "$$FREEZE"} $$ARGS)
 
 # Of each the last epoch: a line of the log.
 $(results)/accuracy.tsv: $(tuning)/probe/done $(tuning)/tuned/done
@@ -101,13 +101,20 @@ $(results)/attention-difference.tsv: $(results)/attention-before.tsv $(results)/
 $(tuning)/maps.tar: $(tuning)/after.tar
 	$(run) 'rollout -k --as after $< | attnsplit -H mean --as after -o $@'
 
-# What has changed, map by map, of those that the first sample has.
+# What has changed, map by map, of those that the first sample has. One scale is for maps of one
+# kind, of which the names of the two tell: so each in its turn is called after and before.
 $(tuning)/changed.tar: $(tuning)/maps.tar
 	@changes=$$(tensorls $< 2>/dev/null | awk -F '\t' ' \
-		NR == 2 { key = $$1 } \
-		$$1 == key && sub(/^map\.after/, "", $$2) && sub(/\.npy$$/, "", $$2) { \
-			printf "mapdiff after%s before%s --as change%s | ", $$2, $$2, $$2 }'); \
-	$(run) "tensorcat $< | $$changes tensorcat -o $@"
+		function rename(from, to) { \
+			for (i = 1; i <= 4; i++) \
+				printf " --rename map.%s%s.%s=map.%s%s.%s", when[i], from, kind[i], when[i], to, kind[i] } \
+		BEGIN { split("before after before after", when, " "); split("npy npy json json", kind, " ") } \
+		NR > 1 && $$1 !~ /^__stream__/ && key == "" { key = $$1; print "mapdiff after before --as change" } \
+		$$1 == key && sub(/^map\.after-/, "-", $$2) && sub(/\.npy$$/, "", $$2) { \
+			printf " | tensorcat"; rename("", last ? last : "-all"); rename($$2, ""); \
+			print " | mapdiff after before --as change" $$2; last = $$2 } \
+		END { if (last) { printf " | tensorcat"; rename("", last); rename("-all", "") } }'); \
+	$(run) "tensorcat $< | $${changes//$$'\n'/} | tensorcat -o $@"
 
 # A stream for each row of a figure. The streams' names go before the keys, and so a row says what
 # it is.
