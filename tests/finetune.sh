@@ -19,7 +19,7 @@ make_data() {
 vit=(--arch vit:patch=8,dim=16,depth=2,heads=2,image=32 -b 2 --drop-path 0.2 --ema 0.9
     --augment standard --epochs 40)
 resnet=(--arch resnet20 -b 2 --accumulate 2 --optimiser sgd --epochs 8)
-base=(-m "$DATA/resnet/timm-basic" -b 3 --optimiser adamw --freeze 0 --epochs 20)
+base=(-m "$DATA/resnet/timm-basic" -b 3 --optimiser adamw --freeze 0 --epochs 40)
 
 # trains NAME WORDS...: a whole run, its output in NAME.
 trains() {
@@ -60,7 +60,7 @@ ended() {
         [[ ! $name/training.state -nt before-state ]] && kill -0 "$pid" || break
         sleep 0.01
     done
-    sleep "0.$((RANDOM % 30 + 10))"
+    sleep "0.0$((RANDOM % 9 + 1))"
     kill -"$signal" "$pid"
     wait "$pid" 2>/dev/null
     status=$?
