@@ -61,7 +61,7 @@ ended() {
         [[ ! $name/training.state -nt before-state ]] && kill -0 "$pid" || break
         sleep 0.01
     done
-    sleep "0.0$((RANDOM % 9))"
+    sleep "0.0$((RANDOM % 9 + 1))"
     kill -"$signal" "$pid"
     wait "$pid" 2>/dev/null
     status=$?
