@@ -33,14 +33,14 @@ COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \
 	checkpoint_rule checkpoint_state classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm \
-	headstat headtable input intake join kernels keylist labels layerstat loss map mappair \
-	maptitle model model_about model_rule modelstage optimiser option params pool positions \
-	progress pump random resample resnet_backward resnet_config resnet_forward resnet_init \
-	resnet_learn resnet_load resnet_names resnet_params resnet_places resnet_prepare \
-	resnet_rule resnet_saved resnet_train resnet_train_back resnet_train_plan rollout \
-	shards sheet singular sources stage target threads trainer training upsample view \
-	vit_backward vit_config vit_forward vit_head vit_load vit_pass vit_rule vit_saved \
-	vit_train vit_traits vit_weights walk
+	headonly headstat headtable input intake join kernels keylist labels layerstat loss map \
+	mappair maptitle model model_about model_rule modelstage optimiser option params pool \
+	positions progress pump random resample resnet_backward resnet_config resnet_forward \
+	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
+	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
+	resnet_train_plan rollout shards sheet singular sources stage target threads trainer \
+	training upsample view vit_backward vit_config vit_forward vit_head vit_load vit_pass \
+	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
 	classes conv damage dataset drawing eigen emd families feeder figure gemm gradients \
 	input io kernels key keylist layout loss map mapdiff maps memory model model_torch npy \

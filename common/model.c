@@ -158,26 +158,28 @@ static int add_label(json_t *labels, const char *line)
     return json_array_append_new(labels, json_string(last + 1));
 }
 
-/* labels.tsv: class index from 0, anything, name; in order. */
-static int read_labels(struct model *model, const char *directory, struct error *error)
+int model_read_labels(const char *path, json_t **labels, struct error *error)
 {
-    char path[PATH_ROOM];
-    unsigned char *bytes;
-    size_t size;
-    join_path(path, directory, "labels.tsv");
-    if (!is_file(path))
-        return 0;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
     int status = file_read(path, JSON_LIMIT, &bytes, &size, error);
     char *text = status == 0 ? strndup((char *)bytes, size) : NULL;
-    model->labels = json_array();
+    *labels = json_array();
     char *rest = text;
     for (char *line; status == 0 && (line = strsep(&rest, "\r\n"));)
-        if (add_label(model->labels, line) < 0)
+        if (add_label(*labels, line) < 0)
             status = fail(error, BAD_INPUT,
                 "%s: %.60s: takes index, tab, name with indices from 0 in order", path, line);
     free(text);
     free(bytes);
     return status;
+}
+
+static int read_labels(struct model *model, const char *directory, struct error *error)
+{
+    char path[PATH_ROOM];
+    join_path(path, directory, "labels.tsv");
+    return is_file(path) ? model_read_labels(path, &model->labels, error) : 0;
 }
 
 static int by_name(const void *a, const void *b)

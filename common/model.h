@@ -60,6 +60,10 @@ void model_note(struct model *model, const char *field, const char *why, const c
 /* Class name by index, or NULL: from id2label, timm's label_names or labels.tsv. */
 const char *model_class_name(const struct model *model, size_t index);
 
+/* The names in a labels.tsv: lines of class index from 0, in order, anything, name, with tabs
+ * between. The caller's to json_decref, also after an error: BAD_INPUT, BAD_SYSTEM. */
+int model_read_labels(const char *path, json_t **labels, struct error *error);
+
 /* Reads all weights, to find whom to blame where a pass gave no finite numbers. BAD_INPUT names
  * the first tensor that holds a NaN or an infinity; 0 where none does. */
 int model_check_finite(const struct model *model, struct error *error);

@@ -1,5 +1,6 @@
 /* A ResNet behind the trainer that both kinds of models share. */
 #include "common/option.h"
+#include "common/resnet_pass.h"
 #include "common/resnet_train.h"
 #include "common/trainer.h"
 
@@ -11,6 +12,7 @@ struct own {
     struct resnet_trainer *trainer;
     struct resnet_pass *inference;
     struct threads *threads;
+    float *unread; /* [batch, classes]: logits that nobody asked for */
     size_t batch;
 };
 
@@ -20,6 +22,9 @@ static int prepare(struct trainer *trainer, size_t batch, struct threads *thread
     struct own *own = trainer->own;
     own->threads = threads;
     own->batch = batch;
+    own->unread = calloc(batch * trainer->classes, sizeof *own->unread);
+    if (!own->unread)
+        return fail_memory(error, batch * trainer->classes * sizeof *own->unread);
     const int status = resnet_train_prepare(
         own->trainer, batch, trainer->height, trainer->width, threads, error);
     *bytes = status == 0 ? resnet_trainer_bytes(own->trainer) : 0;
@@ -58,6 +63,14 @@ static void evaluate(
     free(none);
 }
 
+static void read_features(
+    struct trainer *trainer, const float *const *inputs, size_t batch, float *read)
+{
+    const struct own *own = trainer->own;
+    evaluate(trainer, inputs, batch, own->unread);
+    memcpy(read, own->inference->means, batch * trainer->features * sizeof *read);
+}
+
 static json_t *config(const struct trainer *trainer)
 {
     return resnet_config(&((const struct own *)trainer->own)->resnet);
@@ -68,6 +81,7 @@ static void close_trainer(struct trainer *trainer)
     struct own *own = trainer->own;
     resnet_trainer_free(own->trainer);
     resnet_pass_free(own->inference);
+    free(own->unread);
     resnet_close(&own->resnet);
     free(own);
 }
@@ -118,5 +132,9 @@ int trainer_of_resnet(struct trainer *trainer, struct resnet *resnet, bool scrat
     trainer->changed = changed;
     trainer->config = config;
     const int status = resnet_trainer_open(&own->trainer, resnet, &trainer->params, error);
+    trainer->head_weight = params_find(&trainer->params, "fc.weight");
+    trainer->head_bias = params_find(&trainer->params, "fc.bias");
+    trainer->read = read_features;
+    trainer->features = trainer->head_weight && trainer->head_bias ? resnet->features : 0;
     return status < 0 ? status : freeze(trainer, wishes->frozen, error);
 }

@@ -41,6 +41,13 @@ struct trainer {
     /* As the finished model computes; changed comes first where values have since. */
     void (*evaluate)(
         struct trainer *trainer, const float *const *inputs, size_t batch, float *logits);
+    /* What the head reads of them, [batch, features], as evaluate computes it; where features
+     * is 0 the head is more than one product. */
+    void (*read)(
+        struct trainer *trainer, const float *const *inputs, size_t batch, float *read);
+    size_t features;
+    const struct param *head_weight,
+        *head_bias; /* with features: [classes, features], [classes] */
     int (*changed)(struct trainer *trainer, struct error *error);
     /* config.json as timm and saccade read it, without the names of the classes and the input
      * rule. */

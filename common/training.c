@@ -1,5 +1,5 @@
 #include "common/training.h"
-#include "common/feeder.h"
+#include "common/headonly.h"
 #include "common/loss.h"
 #include "common/progress.h"
 
@@ -28,6 +28,8 @@ struct run_state {
     char state[PATH_ROOM];
     FILE *log;
     double state_time;
+    /* With head_only: what the head reads of each picture, and of a batch's. */
+    float *bank, *validation_bank, *rows;
     bool has_state; /* of this run, or of that which goes on */
 };
 
@@ -154,11 +156,19 @@ static int take_step(
         const int status = feeder_next(feeder, &feed, error);
         if (status <= 0)
             return status;
-        trainer->forward(trainer, feed.inputs, feed.count, number * parts + part, run->logits);
+        if (run->bank) {
+            headonly_gather(run->bank, trainer->features, &feed, run->rows);
+            headonly_forward(trainer, run->rows, feed.count, run->logits);
+        } else {
+            trainer->forward(
+                trainer, feed.inputs, feed.count, number * parts + part, run->logits);
+        }
         count_right(run, run->logits, feed.labels, feed.count);
         loss += loss_cross_entropy(
             run->logits, run->logits, feed.targets, feed.count, run->classes, whole);
-        if (isfinite(loss))
+        if (isfinite(loss) && run->bank)
+            headonly_backward(trainer, run->rows, feed.count, run->logits);
+        else if (isfinite(loss))
             trainer->backward(trainer, feed.count, run->logits);
     }
     const uint64_t steps = training->epochs * run->steps;
@@ -242,7 +252,12 @@ static int validate(struct run_state *run, double *accuracy, double *loss, struc
         status = got < 0 ? got : 0;
         if (got <= 0)
             break;
-        trainer->evaluate(trainer, feed.inputs, feed.count, run->logits);
+        if (run->validation_bank) {
+            headonly_gather(run->validation_bank, trainer->features, &feed, run->rows);
+            headonly_forward(trainer, run->rows, feed.count, run->logits);
+        } else {
+            trainer->evaluate(trainer, feed.inputs, feed.count, run->logits);
+        }
         for (size_t b = 0; b < feed.count; b++)
             right += likeliest(run->logits + b * run->classes, run->classes) == feed.labels[b];
         *loss += loss_cross_entropy(
@@ -261,13 +276,10 @@ static int write_model(struct run_state *run, double accuracy, struct error *err
 {
     const struct training *training = run->training;
     struct trainer *trainer = training->trainer;
-    const char **names = calloc(run->classes, sizeof *names);
     json_t *config = trainer->config(trainer);
     json_t *about = json_deep_copy(training->recipe);
-    if (!names || !config || !about)
-        return fail_memory(error, run->classes * sizeof *names);
-    for (size_t c = 0; c < run->classes; c++)
-        names[c] = dataset_class_name(training->data, c);
+    if (!config || !about)
+        return fail_memory(error, 1);
     json_object_update(about, training->programs);
     json_object_set_new(about, "epochs_done", json_integer((json_int_t)run->epoch));
     if (training->validation)
@@ -279,13 +291,12 @@ static int write_model(struct run_state *run, double accuracy, struct error *err
         .config = config,
         .rule = &training->rule,
         .crop = training->crop,
-        .classes = names,
+        .classes = training->class_names,
         .class_count = run->classes,
         .training = about };
     const int status = checkpoint_write(&checkpoint, error);
     json_decref(config);
     json_decref(about);
-    free(names);
     return status;
 }
 
@@ -395,6 +406,25 @@ static int open_log(struct run_state *run, struct error *error)
     return 0;
 }
 
+/* 0, also where a signal came. */
+static int fill_banks(struct run_state *run, struct error *error)
+{
+    const struct training *training = run->training;
+    struct feeder_wishes wishes = { .dataset = training->data,
+        .rule = training->rule,
+        .batch = (size_t)training->batch,
+        .workers = training->workers };
+    run->rows = calloc((size_t)training->batch, training->trainer->features * sizeof(float));
+    if (!run->rows)
+        return fail_memory(error, (size_t)training->batch * sizeof(float));
+    int status = headonly_read(training->trainer, &wishes, &caught, &run->bank, error);
+    wishes.dataset = training->validation;
+    if (status == 0 && training->validation)
+        status =
+            headonly_read(training->trainer, &wishes, &caught, &run->validation_bank, error);
+    return status < 0 ? status : 0;
+}
+
 static int begin(struct run_state *run, struct error *error)
 {
     const struct training *training = run->training;
@@ -415,6 +445,8 @@ static int begin(struct run_state *run, struct error *error)
         status = optimiser_open(&run->optimiser, params, &training->optimiser, error);
     if (status == 0)
         status = read_state(run, error);
+    if (status == 0 && training->head_only)
+        status = fill_banks(run, error);
     if (status == 0)
         status = open_log(run, error);
     run->state_time = now();
@@ -445,5 +477,8 @@ int training_run(const struct training *training, int *signal, struct error *err
     optimiser_free(run.optimiser);
     free(run.logits);
     free(run.averaged);
+    free(run.bank);
+    free(run.validation_bank);
+    free(run.rows);
     return status < 0 ? status : caught != 0;
 }

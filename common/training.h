@@ -12,6 +12,7 @@
 struct training {
     struct trainer *trainer;
     const struct dataset *data, *validation; /* validation may be NULL */
+    const char *const *class_names;          /* as many as the trainer has classes */
     struct threads *threads;
     struct optimiser_wishes optimiser;
     struct augment augment;
@@ -24,6 +25,7 @@ struct training {
     double every; /* seconds between states within an epoch */
     const char *output, *log;
     bool half, resume, verbose;
+    bool head_only;   /* what the head reads is computed once; nothing else is trained */
     json_t *recipe;   /* all that decides the bytes */
     json_t *programs; /* what training.json says beside: borrowed */
     /* A line for the user. */

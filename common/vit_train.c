@@ -7,6 +7,7 @@
 #include "common/random.h"
 #include "common/trainer.h"
 #include "common/vit.h"
+#include "common/vit_pass.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct own {
     struct vit_pass *training, *inference;
     float *drop_path; /* [layers, 2, batch] */
     float **logits;   /* [batch] */
+    float *unread;    /* [batch, classes]: logits that nobody asked for */
     bool *keep;       /* [layers] */
     double rate;
     uint64_t seed;
@@ -340,7 +342,8 @@ static int prepare(struct trainer *trainer, size_t batch, struct threads *thread
     own->batch = batch;
     own->drop_path = calloc(2 * own->vit.config.layers * batch, sizeof *own->drop_path);
     own->logits = calloc(batch, sizeof *own->logits);
-    if (!own->drop_path || !own->logits)
+    own->unread = calloc(batch * own->vit.model.classes, sizeof *own->unread);
+    if (!own->drop_path || !own->logits || !own->unread)
         return fail_memory(error, 2 * own->vit.config.layers * batch * sizeof(float));
     int status = vit_prepare(&own->vit, &own->training, &training, threads, error);
     if (status == 0)
@@ -400,6 +403,14 @@ static void evaluate(
     vit_forward(&own->vit, own->inference, inputs, batch, &outputs);
 }
 
+static void read_features(
+    struct trainer *trainer, const float *const *inputs, size_t batch, float *read)
+{
+    struct own *own = trainer->own;
+    evaluate(trainer, inputs, batch, own->unread);
+    memcpy(read, own->inference->normed, batch * trainer->features * sizeof *read);
+}
+
 static int changed(struct trainer *trainer, struct error *error)
 {
     struct own *own = trainer->own;
@@ -415,6 +426,7 @@ static void close_trainer(struct trainer *trainer)
     vit_pass_free(own->inference);
     free(own->drop_path);
     free(own->logits);
+    free(own->unread);
     free(own->keep);
     free(own->gradient_blocks);
     vit_close(&own->vit);
@@ -497,5 +509,12 @@ int trainer_of_vit(struct trainer *trainer, struct vit *vit, bool scratch,
     trainer->evaluate = evaluate;
     trainer->changed = changed;
     trainer->config = config;
-    return build(trainer, own, scratch, wishes, error);
+    const int status = build(trainer, own, scratch, wishes, error);
+    trainer->head_weight = params_find(&trainer->params, "head.weight");
+    trainer->head_bias = params_find(&trainer->params, "head.bias");
+    trainer->read = read_features;
+    if (trainer->head_weight && trainer->head_bias && !vit->global[PRE_LOGITS_WEIGHT]
+        && vit->config.readout != READ_CLASS_DIST)
+        trainer->features = vit->config.dim;
+    return status;
 }

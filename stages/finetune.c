@@ -2,6 +2,7 @@
  * finetune: reads labelled pictures, trains a Vision Transformer or a residual network on them
  * and writes it as a checkpoint.
  */
+#include "common/anymodel.h"
 #include "common/gemm.h"
 #include "common/stage.h"
 #include "common/training.h"
@@ -15,7 +16,7 @@ enum { OPTIMISER_UNSAID = -1 };
 
 struct finetune_options {
     const char *model, *architecture, *state, *validation, *freeze, *augment, *log, *labels,
-        *size, *mean, *std;
+        *size, *mean, *std, *classes;
     int optimiser;
     uint64_t heads, epochs, batch, accumulate, seed, max_pixels;
     double lr, minimum, decay, momentum, warmup, smoothing, clip, drop_path, layer_decay, ema,
@@ -92,12 +93,16 @@ static const struct option_row rows[] = {
         "leave these blocks as they are; all: train the head alone", AT(freeze), 0, 0, false },
     { 0, "augment", OPTION_TEXT, "NAMES",
         "none, light or standard, or of flip, crop, resized-crop, colour, erase, mixup, cutmix "
-        "with commas between (default: light; a ViT from nothing: standard)",
+        "with commas between (default: light; a ViT from nothing: standard; --freeze all: "
+        "none)",
         AT(augment), 0, 0, false },
     { 0, "seed", OPTION_COUNT, "N", "of all that is random (default: 0)", AT(seed), 0, 9e15,
         false },
     { 'L', "labels", OPTION_TEXT, "FILE", "a table of labels, as of preprocess", AT(labels), 0,
         0, false },
+    { 0, "classes", OPTION_TEXT, "A,B,C|FILE",
+        "names of the classes, by number, or a labels.tsv with them", AT(classes), 0, 0,
+        false },
     { 0, "size", OPTION_TEXT, "N|WxH", "another input size than the base's own", AT(size), 0, 0,
         false },
     { 0, "mean", OPTION_TEXT, "R,G,B",
@@ -127,6 +132,11 @@ static const struct option_row rows[] = {
 struct state {
     struct trainer trainer;
     struct dataset *data, *validation;
+    json_t *base_names, *wished_names; /* of classes; NULL: not known, not said */
+    const char **names;                /* of the data's classes: borrowed */
+    /* What pictures are reduced to: for training there is room to crop. */
+    uint32_t training_side, validation_side;
+    enum resample_filter filter;
 };
 
 static void say(void *run, const char *text)
@@ -151,29 +161,129 @@ static bool is_residual(const struct trainer *trainer)
 }
 
 static int open_data(struct run *run, struct dataset **data, const char *const *paths,
-    size_t count, const struct dataset *like, uint32_t side, struct error *error)
+    size_t count, uint32_t side, struct error *error)
 {
-    const size_t classes = like ? dataset_classes(like) : 0;
-    const char **names = calloc(classes + 1, sizeof *names);
-    if (!names)
-        return fail_memory(error, classes * sizeof *names);
-    for (size_t c = 0; c < classes; c++)
-        names[c] = dataset_class_name(like, c);
+    const struct state *state = run->state;
+    const size_t classes = state->data           ? dataset_classes(state->data)
+                           : state->wished_names ? json_array_size(state->wished_names)
+                                                 : 0;
     const struct dataset_wishes wishes = { .threads = run->threads,
         .memory = (size_t)(options.memory * 1e6),
         .max_bad = run->common.max_bad,
         .side = side,
+        .filter = state->filter,
         .max_pixels = options.max_pixels,
         .classes = classes,
-        .class_names = like ? names : NULL,
-        .every_class = !like,
+        .class_names = state->names,
+        .every_class = !state->data,
         .labels = options.labels,
         .bad = say_bad,
         .argument = run };
     const int status = dataset_open(data, paths, count, &wishes, error);
-    free(names);
     if (status == 0)
         run->counts.bad += dataset_bad(*data);
+    return status;
+}
+
+/* --classes: a file, or names with commas between. */
+static int read_classes(struct state *state, struct error *error)
+{
+    if (!options.classes)
+        return 0;
+    if (!strchr(options.classes, ','))
+        return model_read_labels(options.classes, &state->wished_names, error);
+    char *copy = strdup(options.classes), *rest = copy;
+    state->wished_names = json_array();
+    for (char *name; copy && (name = strsep(&rest, ","));)
+        json_array_append_new(state->wished_names, json_string(name));
+    free(copy);
+    return 0;
+}
+
+static bool has_names(const struct dataset *data)
+{
+    bool has = false;
+    for (size_t c = 0; c < dataset_classes(data); c++) {
+        char number[24];
+        snprintf(number, sizeof number, "%zu", c);
+        has |= strcmp(dataset_class_name(data, c), number) != 0;
+    }
+    return has;
+}
+
+/* Those of --classes, of the data, or of a base that tells as many apart. */
+static int name_classes(struct state *state, struct error *error)
+{
+    const size_t wished = json_array_size(state->wished_names);
+    const size_t count = state->data ? dataset_classes(state->data) : wished;
+    const json_t *names = state->wished_names;
+    if (!names && state->data && !has_names(state->data)
+        && json_array_size(state->base_names) == count)
+        names = state->base_names;
+    free(state->names);
+    state->names = calloc(count + 1, sizeof *state->names);
+    if (!state->names)
+        return fail_memory(error, count * sizeof *state->names);
+    if (wished && wished != count)
+        return fail(error, BAD_USAGE,
+            "--classes %.100s: %zu names, but the data has %zu classes", options.classes,
+            wished, count);
+    for (size_t c = 0; c < count; c++) {
+        const char *name = json_string_value(json_array_get(names, c));
+        state->names[c] = name ? name : state->data ? dataset_class_name(state->data, c) : NULL;
+        if (wished && !name)
+            return fail(error, BAD_USAGE, "--classes %.100s: name %zu is not UTF-8",
+                options.classes, c);
+    }
+    return 0;
+}
+
+/* The rule of inputs of that size, as checkpoints can say it. */
+static int make_rule(const struct input_model *input, uint32_t width, uint32_t height,
+    struct view_rule *rule, double *crop, struct error *error)
+{
+    struct view_wishes wishes = { .set = SET_SIZE, .width = width, .height = height };
+    int status = 0;
+    if (options.mean)
+        status = parse_colour("--mean", options.mean, -1e3, 1e3, wishes.mean, error);
+    if (status == 0 && options.std)
+        status = parse_colour("--std", options.std, 1e-6, 1e3, wishes.std, error);
+    wishes.set |= (options.mean ? SET_MEAN : 0U) | (options.std ? SET_STD : 0U);
+    if (status == 0 && !input->rule_known && (!options.mean || !options.std))
+        status = fail(error, BAD_USAGE,
+            "mean and std of the base are not known, no configuration says them: say --mean "
+            "R,G,B --std R,G,B");
+    if (status == 0)
+        status = input_rule(input, &wishes, rule, error);
+    *crop = input->crop;
+    if (status == 0)
+        checkpoint_settle_rule(rule, crop);
+    return status;
+}
+
+/* What of the base must be known before the data is opened. */
+static int look_at_base(struct state *state, struct error *error)
+{
+    struct anymodel any;
+    struct view_rule rule;
+    double crop;
+    const struct vit_wishes wishes = { options.state, (size_t)options.heads };
+    int status = anymodel_open(&any, options.model, &wishes, error);
+    if (status < 0)
+        return status;
+    uint32_t width = any.model.input.rule.width, height = any.model.input.rule.height;
+    if (options.size)
+        status = parse_size("--size", options.size, &width, &height, error);
+    if (status == 0)
+        status = make_rule(&any.model.input, width, height, &rule, &crop, error);
+    if (status == 0) {
+        state->base_names = model_classes(&any.model);
+        const uint32_t w = rule.resize_width, h = rule.resize_height;
+        state->filter = rule.filter;
+        state->training_side = (w < h ? h : w) * 5 / 4;
+        state->validation_side = rule.fit == FIT_CROP && w == h ? w : 0;
+    }
+    anymodel_close(&any);
     return status;
 }
 
@@ -199,26 +309,10 @@ static int settle(const struct run *run, struct training *training, struct error
     const struct state *state = run->state;
     const struct trainer *trainer = &state->trainer;
     const bool scratch = options.architecture, residual = is_residual(trainer);
-    struct view_wishes wishes = {
-        .set = SET_SIZE, .width = trainer->width, .height = trainer->height
-    };
-    int status = 0;
-    if (options.mean)
-        status = parse_colour("--mean", options.mean, -1e3, 1e3, wishes.mean, error);
-    if (status == 0 && options.std)
-        status = parse_colour("--std", options.std, 1e-6, 1e3, wishes.std, error);
-    wishes.set |= (options.mean ? SET_MEAN : 0U) | (options.std ? SET_STD : 0U);
-    if (status == 0 && !trainer->model->input.rule_known && (!options.mean || !options.std))
-        status = fail(error, BAD_USAGE,
-            "%s: mean and std are not known, no configuration says them: say --mean R,G,B "
-            "--std R,G,B",
-            trainer->model->name);
-    if (status == 0)
-        status = input_rule(&trainer->model->input, &wishes, &training->rule, error);
+    int status = make_rule(&trainer->model->input, trainer->width, trainer->height,
+        &training->rule, &training->crop, error);
     if (status < 0)
         return status;
-    training->crop = trainer->model->input.crop;
-    checkpoint_settle_rule(&training->rule, &training->crop);
     training->optimiser = optimiser_defaults;
     training->optimiser.kind = options.optimiser >= 0 ? (enum optimiser_kind)options.optimiser
                                : residual             ? OPTIMISER_SGD
@@ -236,10 +330,13 @@ static int settle(const struct run *run, struct training *training, struct error
     if (options.warmup < 0 && training->warmup > (double)training->epochs / 4)
         training->warmup = (double)training->epochs / 4;
     training->smoothing = said(options.smoothing, 0.1);
+    const bool head = options.freeze && strcmp(options.freeze, "all") == 0;
     const char *augment = options.augment        ? options.augment
+                          : head                 ? "none"
                           : scratch && !residual ? "standard"
                                                  : "light";
     const uint32_t side = trainer->width < trainer->height ? trainer->width : trainer->height;
+    training->head_only = head && trainer->features > 0 && strcmp(augment, "none") == 0;
     return augment_parse(&training->augment, augment, side, error);
 }
 
@@ -279,6 +376,9 @@ static void announce(struct run *run, const struct training *training, size_t pa
         run_warn(run, NULL, "a new head for %zu classes", trainer->classes);
     if (trainer->note)
         run_warn(run, NULL, "%s", trainer->note);
+    if (training->head_only)
+        run_warn(run, NULL,
+            "the head alone: what it reads is computed once a picture, without augmentation");
     run_warn(run, NULL,
         "%zu pictures of %zu classes, %zu weights to train, %.0f MB: data %.0f, training %.0f",
         dataset_count(state->data), trainer->classes, weights,
@@ -292,6 +392,7 @@ static int train(struct run *run, struct error *error)
     struct training training = { .trainer = &state->trainer,
         .data = state->data,
         .validation = state->validation,
+        .class_names = state->names,
         .threads = run->threads,
         .workers = 1,
         .batch = options.batch,
@@ -339,19 +440,22 @@ static int open_finetune(struct run *run, struct error *error)
     if (options.architecture && options.model)
         return fail(error, BAD_USAGE, "--arch begins from nothing, -m from a model: say one");
     gemm_start();
-    int status = open_data(run, &state->data, run->files, run->file_count, NULL, 0, error);
+    int status = options.architecture ? 0 : look_at_base(state, error);
+    if (status == 0)
+        status = read_classes(state, error);
+    if (status == 0)
+        status = name_classes(state, error);
+    if (status == 0)
+        status = open_data(
+            run, &state->data, run->files, run->file_count, state->training_side, error);
+    if (status == 0)
+        status = name_classes(state, error);
     if (status == 0 && options.validation)
-        status =
-            open_data(run, &state->validation, &options.validation, 1, state->data, 0, error);
-    if (status == 0) {
-        const char **names = calloc(dataset_classes(state->data) + 1, sizeof *names);
-        for (size_t c = 0; names && c < dataset_classes(state->data); c++)
-            names[c] = dataset_class_name(state->data, c);
-        status = names ? checkpoint_check(
-                     run->common.output, names, dataset_classes(state->data), error)
-                       : fail_memory(error, 1);
-        free(names);
-    }
+        status = open_data(
+            run, &state->validation, &options.validation, 1, state->validation_side, error);
+    if (status == 0)
+        status = checkpoint_check(
+            run->common.output, state->names, dataset_classes(state->data), error);
     if (status == 0)
         status = open_trainer(state, error);
     if (status == 0)
@@ -367,6 +471,9 @@ static void close_finetune(struct run *run)
     trainer_close(&state->trainer);
     dataset_close(state->data);
     dataset_close(state->validation);
+    free(state->names);
+    json_decref(state->base_names);
+    json_decref(state->wished_names);
     free(state);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "common/checkpoint.h"
 #include "common/gemm.h"
+#include "common/headonly.h"
 #include "common/resnet.h"
 #include "common/trainer.h"
 #include "tests/folder.h"
@@ -105,6 +106,38 @@ static void train(struct trial *trial)
     }
 }
 
+/* A head by itself gives the whole model's logits, and of a ViT, whose training computes as in
+ * use, the gradients. */
+static void check_head(struct trial *trial)
+{
+    struct trainer *trainer = &trial->trainer;
+    if (trainer->features == 0)
+        return;
+    const size_t count = trial->batch * trial->classes;
+    const struct param *weight = trainer->head_weight;
+    float *rows = calloc(trial->batch, trainer->features * sizeof *rows);
+    float *logits = calloc(count, sizeof *logits);
+    float *whole = calloc(weight->count, sizeof *whole);
+    float *gradients = trainer->params.gradients;
+    evaluate(trial);
+    trainer->read(trainer, trial->inputs, trial->batch, rows);
+    headonly_forward(trainer, rows, trial->batch, logits);
+    ck_assert_msg(difference(logits, trial->logits, count, true) < 1e-5, "%s: the head alone",
+        trial->name);
+    trainer->forward(trainer, trial->inputs, trial->batch, 0, trial->logits);
+    memset(gradients, 0, trainer->params.total * sizeof *gradients);
+    trainer->backward(trainer, trial->batch, trial->logits);
+    memcpy(whole, gradients + weight->at, weight->count * sizeof *whole);
+    memset(gradients, 0, trainer->params.total * sizeof *gradients);
+    headonly_backward(trainer, rows, trial->batch, logits);
+    if (trainer->kind == TRAINS_VIT)
+        ck_assert_msg(difference(gradients + weight->at, whole, weight->count, true) < 1e-4,
+            "%s: the gradients of the head alone", trial->name);
+    free(rows);
+    free(logits);
+    free(whole);
+}
+
 static void save(struct trial *trial, const char *path)
 {
     struct trainer *trainer = &trial->trainer;
@@ -192,6 +225,7 @@ static void check_trained(const char *root, const char *name, size_t classes)
         unload(&reference);
     }
     train(&trial);
+    check_head(&trial);
     evaluate(&trial);
     ck_assert_msg(
         difference(before, trial.logits, count, true) > 1e-3, "%s: learns nothing", name);

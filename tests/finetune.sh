@@ -20,6 +20,7 @@ vit=(--arch vit:patch=8,dim=16,depth=2,heads=2,image=32 -b 2 --drop-path 0.2 --e
     --augment standard --epochs 40)
 resnet=(--arch resnet20 -b 2 --accumulate 2 --optimiser sgd --epochs 8)
 base=(-m "$DATA/resnet/timm-basic" -b 3 --optimiser adamw --freeze 0 --epochs 40)
+head=(-m "$DATA/vit/timm-plain" --freeze all -b 4 --epochs 200)
 
 # trains NAME WORDS...: a whole run, its output in NAME.
 trains() {
@@ -130,6 +131,20 @@ stops_at_nan() {
         grep -q 'is not finite at step [0-9]* of epoch [0-9]*, at rate [0-9.]*: .*: try a lower --lr'
 }
 
+# The loss of validation is that of what vitfwd makes of the same pictures, which are larger than
+# the model's input, so that what is kept of them was reduced.
+validates_as_vitfwd() {
+    finetune --arch vit:patch=4,dim=16,depth=1,heads=2,image=8 -b 4 --epochs 3 -o small data.tar &&
+        finetune -m small -b 4 --epochs 1 --val data.tar --log valued.tsv -o valued data.tar &&
+        vitfwd -m valued -l none data.tar | topk -n 2 >top.tsv || return
+    tail -n 1 valued.tsv
+    awk -F'\t' -v said="$(tail -n 1 valued.tsv | cut -f 4)" '
+        NR > 1 { sum[$1] += exp($5); if ($3 == $7) own[$1] = $5 }
+        END { for (key in sum) { n++; loss += log(sum[key]) - own[key] }
+            loss /= n; print n, loss, said
+            exit !(n == 25 && loss - said < 1e-5 && said - loss < 1e-5) }' top.tsv
+}
+
 if ! make_data 2>said; then
     cat said >&2
     fail finetune/data
@@ -138,9 +153,12 @@ fi
 result finetune/vit-threads same_for_threads vit "${vit[@]}"
 result finetune/resnet-threads same_for_threads resnet "${resnet[@]}"
 result finetune/base-threads same_for_threads base "${base[@]}"
+result finetune/head-threads same_for_threads head "${head[@]}"
 result finetune/vit-ended same_when_ended vit "${vit[@]}"
 result finetune/resnet-ended same_when_ended resnet "${resnet[@]}"
 result finetune/base-ended same_when_ended base "${base[@]}"
+result finetune/head-ended same_when_ended head "${head[@]}"
+result finetune/validates-as-vitfwd validates_as_vitfwd
 result finetune/refuses-recipe refuses_recipe
 result finetune/full-disk full_disk
 result finetune/stops-at-nan stops_at_nan

@@ -184,3 +184,37 @@ finetune: epoch 1: loss L, A right; N/s
 finetune: animals/dog/broken.jpg: not a jpeg, png, tiff, webp, gif or pnm picture
 finetune: 1 of 3 pictures are bad, over --max-bad 0
 [exit 3]
+
+# Names of classes: a shard has none; said ones, those of a base with as many, or numbers.
+
+$ rm -f animals/dog/broken.jpg; preprocess --pack -L folder animals -o animals.tar; finetune --arch resnet20 -b 4 --epochs 1 --classes cat,dog -o named animals.tar 2>/dev/null; cat named/labels.tsv
+preprocess: 4 samples
+0	cat
+1	dog
+$ finetune -m named -b 4 --epochs 1 -o heir animals.tar 2>/dev/null; cat heir/labels.tsv
+0	cat
+1	dog
+$ finetune --arch resnet20 -b 4 --epochs 1 -o nameless animals.tar 2>/dev/null; cat nameless/labels.tsv
+0	0
+1	1
+$ finetune -m named -b 4 --epochs 1 --classes heir/labels.tsv --val animals -o again animals.tar 2>/dev/null; cat again/labels.tsv
+0	cat
+1	dog
+$ printf '0\tdog\n1\tcat\n' >turned.tsv; finetune --arch resnet20 -b 4 --epochs 1 --classes turned.tsv -o turned animals 2>/dev/null; cat turned/labels.tsv
+0	dog
+1	cat
+$ finetune --arch resnet20 -b 4 --epochs 1 --classes cat,dog,fox -o x animals.tar
+finetune: class 2 (fox) of 3 has no pictures
+[exit 3]
+$ finetune --arch resnet20 -b 4 --epochs 1 --classes cat,owl -o x animals
+finetune: animals: class dog is not one of the 2 of the model (1 of 2 are)
+[exit 2]
+$ finetune --arch resnet20 -b 4 --epochs 1 --classes missing.tsv -o x animals
+finetune: missing.tsv: No such file or directory
+[exit 4]
+
+# A base that doesn't say what its inputs are.
+
+$ finetune -m $DATA/vit/timm-bare --num-heads 2 -b 4 --epochs 1 -o x animals
+finetune: mean and std of the base are not known, no configuration says them: say --mean R,G,B --std R,G,B
+[exit 2]

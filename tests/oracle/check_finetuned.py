@@ -1,4 +1,4 @@
-"""Whether directories that finetune wrote are what others take them for: check_finetuned.py DIR... PICTURE
+"""Whether what finetune wrote is what others take it for: check_finetuned.py DIR... PICTURE
 
 Opens each with safetensors, timm and transformers, and compares what timm and saccade make of the
 picture: its input and the logits.  The programs are taken from $BIN, by default bin/.
