@@ -43,8 +43,8 @@ $(tuning)/show/asked: asked = PICTURES
 
 # What the base is; fails early where it is no ViT.
 $(tuning)/base.tsv: $(tuning)/base/asked
-	$(call need,DATA,data:train: which pictures to train on? Without it they are Fashion-MNIST, \
-		once that is installed: sh pipelines/deps.sh dataset-fashion-mnist)
+	$(call need,DATA,data:train: which pictures to train on? Without DATA it is Fashion-MNIST \
+		once that is there: sh pipelines/deps.sh dataset-fashion-mnist)
 	$(call need,VAL,data:test: which pictures are held out?)
 	$(run) 'vitfwd --info -m "$$BASE" >$@'
 
@@ -70,7 +70,7 @@ $(results)/accuracy.tsv: $(tuning)/probe/done $(tuning)/tuned/done
 		{ sub(/\r$$/, "") } \
 		FNR == 1 { file++; if (file == 1) print "model", $$1, $$4, $$5; next } \
 		{ last[file] = $$1 OFS $$4 OFS $$5 } \
-		END { print "before (base, new head)", last[1]; print "after (tuned)", last[2] }' \
+		END { print "before (head alone)", last[1]; print "after", last[2] }' \
 		$(tuning)/probe/log.tsv $(results)/loss.tsv > $@
 
 # The pictures, and what both models attend to in them.

@@ -5,8 +5,9 @@ set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$SCRATCH"
 unset PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD OUT
+unset VAL BASE EPOCHS FREEZE ARGS PROBE PICTURES
 mkdir -p tree/pipelines tree/bin
-cp "$ROOT"/pipelines/{Makefile,run.sh,*.mk} tree/pipelines
+cp "$ROOT"/pipelines/{Makefile,run.sh,heldout.sh,*.mk,*.gp} tree/pipelines
 
 # runs STATUS SAID PIPELINE: run.sh ends so, and the last line that it says matches SAID.
 runs() {
@@ -74,10 +75,11 @@ stand_in() {
 }
 
 # makes STATUS ARGUMENT...: from here, as a reader would.
+recipe=vit-vs-cnn
 makes() {
     local wanted=$1 status
     shift
-    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory -C tree/pipelines vit-vs-cnn "$@" >log 2>&1
+    env -u DATA -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory -C tree/pipelines "$recipe" "$@" >log 2>&1
     status=$?
     [[ $status == "$wanted" ]] || { echo "exit status $status: make $*"; cat log; return 1; }
 }
@@ -150,4 +152,135 @@ if [[ -x $BIN/resnetfwd && -x $BIN/gradcam && -f $resnet ]] && "$BIN/rollout" -h
 else
     skip recipes/vit-vs-cnn "needs resnetfwd, gradcam and rollout -M chefer"
 fi
+
+# The held-out pictures of every kind of data, each with its class in its key.
+keys_of() { # KEYS DATA COUNT
+    bash tree/pipelines/heldout.sh "$2" "$3" "$(model)" >held.tar 2>log || { cat log; return 1; }
+    tensorls held.tar 2>/dev/null | awk -F '\t' 'NR > 1 && !seen[$1]++ { print $1 }' |
+        diff - <(printf '%s\n' $1) || { echo "of $2"; return 1; }
+}
+
+model() {
+    echo "$ROOT/pipelines/models/vit-cifar10-p4"
+}
+
+# Grey of 2x3 pixels: the pictures of class 7 are 1 and 3, of class 2 the others.
+make_idx() {
+    mkdir -p idx pets/{images,annotations}
+    { printf '\0\0\10\3\0\0\0\4\0\0\0\3\0\0\0\2'; printf 'abcdefghijklmnopqrstuvwx'; } |
+        gzip >idx/t10k-images-idx3-ubyte.gz
+    { printf '\0\0\10\1\0\0\0\4'; printf '\2\7\2\7'; } >idx/t10k-labels-idx1-ubyte
+    gzip idx/t10k-labels-idx1-ubyte
+    printf '\0\0\10\3' | tee idx/train-images-idx3-ubyte >idx/train-labels-idx1-ubyte
+}
+
+# Records of CIFAR: a label, the planes of red, green and blue.
+make_cifar() {
+    local label
+    mkdir -p cifar
+    for label in '\1' '\0' '\1'; do
+        printf "$label"
+        for plane in r g b; do
+            head -c 1024 /dev/zero | tr '\0' "$plane"
+        done
+    done >cifar/test_batch.bin
+    printf 'air plane\nship\n' >cifar/batches.meta.txt
+    cp cifar/test_batch.bin cifar/data_batch_1.bin
+}
+
+make_folders() {
+    local part
+    for part in train test; do
+        mkdir -p data/$part/{aa,b\ b}
+        cp "$DATA"/pictures/{rgb420,grey}.jpg "data/$part/aa"
+        cp "$DATA"/pictures/{rgb444,progressive}.jpg "data/$part/b b"
+    done
+    cp "$DATA/pictures/rgb420.jpg" pets/images/Big_Cat_1.jpg
+    cp "$DATA/pictures/grey.jpg" pets/images/pug_2.jpg
+    printf '# a list\nBig_Cat_1 1 1 1\npug_2 2 2 1\n' >pets/annotations/test.txt
+    (cd data/test && preprocess --pack -L folder aa 'b b' 2>/dev/null) >shard.tar
+}
+
+holds_out() {
+    make_idx && make_cifar && make_folders &&
+        keys_of '2/00000 7/00001' idx:test 2 && keys_of '2/00000 2/00002 7/00001' idx:test 3 &&
+        keys_of '2/00000 2/00002 7/00001 7/00003' idx:test 9 && keys_of '2/00000' idx:test 1 &&
+        [[ $(tar -xOf held.tar 2/00000.pgm) == 'P5 2 3 255'$'\n'abcdef ]] &&
+        keys_of 'air%20plane/00001 ship/00000' cifar:test 2 &&
+        tar -xOf held.tar ship/00000.ppm | sed 1d | uniq -c | tr -s ' ' | diff - <(echo ' 1024 114 103 98') &&
+        keys_of '0/00001 1/00000 1/00002' cifar/test_batch.bin 3 &&
+        keys_of 'Big_Cat/Big_Cat_1 pug/pug_2' pets:test 8 &&
+        keys_of 'aa/grey b%20b/progressive' data:test 2 &&
+        keys_of 'aa/grey b%20b/progressive' data/test 2 &&
+        keys_of 'aa/grey b%20b/progressive' shard.tar 2 && [[ $(tar -xOf held.tar 'b%20b/progressive.cls') == 1 ]]
+}
+
+result recipes/held-out holds_out
+
+recipe=finetune
+small=(EPOCHS=1 'PROBE=-b 2' PICTURES=2 DATA=data:train)
+
+tune_asks_for() {
+    if [[ ! -d /usr/share/datasets/fashion-mnist ]]; then
+        makes 2 && grep -q 'deps.sh dataset-fashion-mnist' log || return
+    fi
+    makes 2 DATA=data && grep -q 'VAL=data:test' log && makes 2 "${small[@]}" BASE=nowhere &&
+        grep -q nowhere log && makes 2 "${small[@]}" VAL=nowhere:test && grep -q nowhere log &&
+        [[ ! -e out/finetune/accuracy.tsv ]]
+}
+
+# Everything is there, and the parts fit one another.
+tuned_whole() {
+    local steps=$1/finetune.d made=$1/finetune key
+    find "$made" -type f ! -name loss.png | LC_ALL=C sort | diff - <(printf "$made/%s\n" accuracy.tsv \
+        attention-{after,before,difference}.tsv figures/aa/grey.png figures/b%20b/progressive.png \
+        loss.tsv tuned/{config.json,labels.tsv,model.safetensors,preprocessor_config.json,training.json}) || return
+    if command -v gnuplot >/dev/null; then
+        [[ $(head -c 4 "$made/loss.png") == $'\x89PNG' ]] || return
+    else
+        grep -q 'deps.sh gnuplot-nox' log || return
+    fi
+    diff "$made/accuracy.tsv" <(echo $'model\tepoch\tvalidation_loss\tvalidation_accuracy'
+        tail -qn 1 "$steps/probe/log.tsv" "$made/loss.tsv" | cut -f 1,4,5 |
+            paste <(printf 'before (head alone)\nafter\n') -) || return
+    # The tables: 6 layers of 4 heads, their difference to the last digit that is printed.
+    paste "$made"/attention-{before,after,difference}.tsv | awk -F '\t' '
+        NR == 1 && !($4 == "distance" && $(NF - 7) == "distance" && $NF == "sink_share") { exit 1 }
+        NR > 1 && ($(NF - 9) "," $(NF - 8) != $2 "," $3 || ($(NF - 7) - ($24 - $4)) ^ 2 > 1e-8) { exit 1 }
+        END { if (NR != 25) exit 1 }' || { echo "not a difference: $made"; return 1; }
+    # Each change is of its own layer, although all are named alike on the way.
+    for key in '' -l00-mean -l05-mean; do
+        mapdiff "after$key" "before$key" "$steps/maps.tar" 2>/dev/null | tensorcat --key aa/grey --npy map.diff.npy >one.npy
+        tensorcat --key aa/grey --npy "map.change$key.npy" "$steps/changed.tar" >two.npy 2>/dev/null
+        cmp one.npy two.npy || return
+    done
+    tensorls "$steps/changed.tar" 2>/dev/null | grep -c 'map.*npy' | diff - <(echo 42)
+}
+
+tunes() {
+    makes 0 "${small[@]}" ARGS='-b 2 --lr 0.001' OUT=tuned && tuned_whole tuned &&
+        preprocess data/test 2>/dev/null | vitfwd -m tuned/finetune/tuned 2>/dev/null | topk -n 1 2>/dev/null |
+        grep -c $'1\t[01]\t\(aa\|b b\)\t' | diff - <(echo 4)
+}
+
+# A picture more trains nothing again, an option of the training only what it is of; what is
+# interrupted goes on.
+tunes_again() {
+    local before
+    makes 0 "${small[@]}" ARGS='-b 2 --lr 0.001' OUT=tuned && ! grep -q 'finetune: epoch' log &&
+        makes 0 "${small[@]}" ARGS='-b 2 --lr 0.001' OUT=tuned PICTURES=3 && ! grep -q 'finetune: epoch' log &&
+        [[ -e tuned/finetune/figures/aa/rgb420.png ]] &&
+        makes 0 "${small[@]}" ARGS='-b 2 --lr 0.002' OUT=tuned &&
+        [[ $(grep -c 'finetune: epoch' log) == 1 && $(wc -l <tuned/finetune/loss.tsv) == 2 ]] || return
+    rm tree/bin/finetune
+    put_program finetune '[[ $* == *"--freeze all"* ]] || { echo stopped >&2; exit 4; }; exec "$BIN/finetune" "$@"'
+    makes 2 "${small[@]}" ARGS='-b 2' OUT=ended && grep -q stopped log && [[ ! -e ended/finetune/accuracy.tsv ]] || return
+    ln -sf "$BIN/finetune" tree/bin/finetune
+    makes 0 "${small[@]}" ARGS='-b 2' OUT=ended && [[ $(grep -c 'finetune: epoch' log) == 1 ]] && tuned_whole ended
+}
+
+ln -sf "$BIN"/* tree/bin/
+for check in tune_asks_for tunes tunes_again; do
+    result "recipes/finetune-$check" "$check"
+done
 exit "$failed"
