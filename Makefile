@@ -26,7 +26,7 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 
 STAGES = preprocess vitfwd resnetfwd attnsplit attnstat rollout mapdiff gradcam finetune \
 	overlay topk tensorls tensorcat
-FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_stack picture png pnm \
+FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_stack picture png pnm \
 	pth pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
 	stream_read stream_write tar tensors tiff tiff_client tiff_write webp zip
 COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \

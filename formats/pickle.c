@@ -1,6 +1,5 @@
 #include "formats/pickle_stack.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,40 +216,6 @@ static int on_put(struct pickle_reader *reader, unsigned char opcode)
     return status < 0 ? status : pickle_remember(reader, place);
 }
 
-/* Modules of what no state dict needs and what means harm does: who names them is refused,
- * though nothing would be run. */
-static bool is_harmful(const struct pickle *pickle, const struct pickle_value *global)
-{
-    static const char *const modules[] = { "os", "posix", "nt", "subprocess", "sys", "shutil",
-        "socket", "pty", "runpy", "importlib", "ctypes", "commands", "webbrowser", "code",
-        "multiprocessing", "pip" };
-    static const char *const builtins[] = { "eval", "exec", "execfile", "compile", "open",
-        "__import__", "getattr", "setattr", "apply", "input", "globals", "breakpoint" };
-    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-        if (pickle_is_text(pickle, global->module, modules[i]))
-            return true;
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-        if (pickle_is_text(pickle, global->function, builtins[i])
-            && (pickle_is_text(pickle, global->module, "builtins")
-                || pickle_is_text(pickle, global->module, "__builtin__")))
-            return true;
-    return false;
-}
-
-static int refuse_harmful(const struct pickle_reader *reader, const struct pickle_value *global)
-{
-    char text[200];
-    size_t module, function;
-    const char *from = pickle_text(reader->pickle, global->module, &module);
-    const char *what = pickle_text(reader->pickle, global->function, &function);
-    snprintf(text, sizeof text, "%.*s.%.*s", module < 80 ? (int)module : 80, from,
-        function < 80 ? (int)function : 80, what);
-    for (char *at = text; *at; at++)
-        *at = iscntrl((unsigned char)*at) ? '?' : *at;
-    return fail(reader->error, BAD_INPUT,
-        "%s: refused: its pickle names %s, which no state dict needs", reader->path, text);
-}
-
 static int on_global(struct pickle_reader *reader, unsigned char opcode)
 {
     size_t at, length;
@@ -270,8 +235,9 @@ static int on_global(struct pickle_reader *reader, unsigned char opcode)
     if (reader->pickle->values[value.function].kind != PICKLE_TEXT
         || reader->pickle->values[value.module].kind != PICKLE_TEXT)
         return pickle_broken(reader, "a global whose name is no text");
-    if (is_harmful(reader->pickle, &value))
-        return refuse_harmful(reader, &value);
+    status = pickle_refuse_harm(reader, &value);
+    if (status < 0)
+        return status;
     return pickle_push_value(reader, value);
 }
 

@@ -55,4 +55,7 @@ int pickle_add_items(struct pickle_reader *reader, struct pickle_value *value, s
 int pickle_push_remembered(struct pickle_reader *reader, uint64_t place);
 int pickle_remember(struct pickle_reader *reader, uint64_t place);
 
+/* Whether a pickle may name that: BAD_INPUT for what means harm (pickle_harm.c). */
+int pickle_refuse_harm(const struct pickle_reader *reader, const struct pickle_value *global);
+
 #endif
