@@ -39,15 +39,15 @@ COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
 	resnet_train_plan rollout shards sheet singular sources stage target threads trainer \
-	training upsample view vit_backward vit_config vit_forward vit_head vit_load vit_params vit_pass \
+	training upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
 	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
 	classes conv damage dataset drawing eigen emd families feeder figure gemm gradients \
 	input io kernels key keylist layout loss map mapdiff maps memory model model_torch npy \
 	optimiser option pax pictures pictures_hostile pool pth pth_hostile random resample \
 	resnet resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors \
-	safetensors_write sample shards sheet singular state stream tar threads train_vit \
-	training view vit write
+	safetensors_write sample shards sheet singular state stream tar threads train_run train_vit \
+	training view vit vit_init write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
 PROGRAMS = $(STAGES:%=$(BIN)/%)

@@ -3,6 +3,7 @@
  * for the very grid) in one arena.
  */
 #include "common/random.h"
+#include "common/vit_init.h"
 #include "common/vit_learn.h"
 
 #include <math.h>
@@ -268,6 +269,27 @@ static int list_all(struct listing *listing, struct error *error)
     return status < 0 ? status : params_allocate(&listing->trainer->params, error);
 }
 
+/* Of a model from scratch: what attends, and positions, which begin as more than noise. */
+static void fill_attention(const struct listing *listing, uint64_t seed)
+{
+    const struct vit_config *config = &listing->own->vit.config;
+    const struct vit_learner *own = listing->own;
+    const struct params *params = &listing->trainer->params;
+    float *qkv = NULL;
+    for (size_t i = 0; i < params->count; i++) {
+        const struct entry *entry = &listing->entries[i];
+        float *to = params->values + params->items[i].at;
+        struct random random = random_of(seed, RANDOM_WEIGHTS, 1, (uint32_t)entry->layer);
+        if (entry->form.slot == QKV_WEIGHT)
+            qkv = to;
+        else if (entry->form.slot == PROJ_WEIGHT)
+            vit_init_attention(qkv, to, config->dim, config->heads, &random);
+        else if (entry->form.slot == POSITIONS)
+            vit_init_positions(to + (own->folded ? 0 : config->pos_prefix) * config->dim,
+                own->rows, own->columns, config->dim);
+    }
+}
+
 /* Values into the arena, then the model's pointers onto it, all others gone. */
 static int take_values(struct listing *listing, uint64_t seed, struct error *error)
 {
@@ -286,6 +308,8 @@ static int take_values(struct listing *listing, uint64_t seed, struct error *err
     }
     if (status < 0)
         return status;
+    if (listing->scratch)
+        fill_attention(listing, seed);
     memset(vit->global, 0, sizeof vit->global);
     memset(vit->blocks, 0, vit->config.layers * sizeof *vit->blocks);
     for (size_t i = 0; i < params->count; i++) {

@@ -101,5 +101,6 @@ def make(name):
         "batch": BATCH, "height": size[0], "width": size[1], "seed": seed}, indent=1) + "\n")
 
 
-for wanted in sys.argv[1:] or WANTED:
-    make(wanted)
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or WANTED:
+        make(wanted)
