@@ -72,4 +72,8 @@ int state_write(const char *path, const struct params *params, struct optimiser 
 int state_read(const char *path, struct params *params, struct optimiser *optimiser,
     const json_t *recipe, json_t **progress, struct error *error);
 
+/* Whether there is a model at path (of struct checkpoint) that this recipe made, all its epochs
+ * done. */
+bool checkpoint_finished(const char *path, const json_t *recipe);
+
 #endif

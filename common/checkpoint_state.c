@@ -6,9 +6,11 @@
 #include "formats/safetensors_write.h"
 
 #include <libdeflate.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_ARENAS = OPTIMISER_MAX_ARENAS + 1 };
 
@@ -215,4 +217,28 @@ int state_read(const char *path, struct params *params, struct optimiser *optimi
     json_decref(state);
     tensors_free(&tensors);
     return status;
+}
+
+bool checkpoint_finished(const char *path, const json_t *recipe)
+{
+    char name[PATH_MAX];
+    struct tensors tensors = { 0 };
+    struct error ignored;
+    struct stat about;
+    const bool folder = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+    if (snprintf(name, sizeof name, "%s%s", path, folder ? "/model.safetensors" : "") >= PATH_MAX
+        || safetensors_add(&tensors, name, &ignored) < 0)
+        return false;
+    const char *text = json_string_value(json_object_get(tensors.metadata, "training"));
+    json_t *made = text ? json_loads(text, 0, NULL) : NULL;
+    bool same = json_is_object(made)
+                && json_equal(json_object_get(made, "epochs_done"),
+                    json_object_get(recipe, "epochs"));
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)recipe, key, value)
+        same = same && json_equal(value, json_object_get(made, key));
+    json_decref(made);
+    tensors_free(&tensors);
+    return same;
 }

@@ -441,6 +441,12 @@ static int begin(struct run_state *run, struct error *error)
     if (!run->logits || (training->optimiser.ema > 0 && !run->averaged))
         return fail_memory(error, params->total * sizeof(float));
     int status = name_state(run, error);
+    if (status == 0 && training->resume && access(run->state, F_OK) < 0
+        && checkpoint_finished(training->output, training->recipe)) {
+        run->epoch = training->epochs;
+        say(run, "%s is trained already, by this recipe", training->output);
+        return 0;
+    }
     if (status == 0)
         status = optimiser_open(&run->optimiser, params, &training->optimiser, error);
     if (status == 0)

@@ -85,6 +85,18 @@ same_when_ended() {
     trains "$name" --resume "$@" && [[ ! -e $name/training.state ]] && same "$name-one" "$name"
 }
 
+# What is trained stays as it is, unless another recipe is asked for.
+done_is_done() {
+    local before
+    finetune --arch resnet20 -b 8 --epochs 1 --resume -o done data.tar || return
+    before=$(stat -c %i.%y done/model.safetensors)
+    finetune --arch resnet20 -b 8 --epochs 1 --resume -o done data.tar 2>said || return
+    grep -q '^finetune: done is trained already' said &&
+        [[ $(stat -c %i.%y done/model.safetensors) == "$before" ]] || return
+    finetune --arch resnet20 -b 8 --epochs 1 --seed 3 --resume -o done data.tar 2>said &&
+        ! grep -q already said && [[ $(stat -c %i.%y done/model.safetensors) != "$before" ]]
+}
+
 # refuses DIFFERENCE WORDS...: to go on with the run in other/ so.
 refuses() {
     local difference=$1
@@ -161,5 +173,6 @@ result finetune/head-ended same_when_ended head "${head[@]}"
 result finetune/validates-as-vitfwd validates_as_vitfwd
 result finetune/refuses-recipe refuses_recipe
 result finetune/full-disk full_disk
+result finetune/done-is-done done_is_done
 result finetune/stops-at-nan stops_at_nan
 exit "$failed"
