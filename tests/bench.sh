@@ -75,9 +75,21 @@ for batch in 8 1; do
     say "ResNet-50, batch $batch, $kernels: %.0f ms a picture; its convolutions as bare products %.0f: %.0f%% of their rate (at least 70)" \
         "$passes, $alone, 100 * $share"
 done
-read -r each alone rate kernels < <("$tools/bench_train" 128 6 4 4 32 128 "$(nproc)" 10)
-say "training a ViT 128x6, patch 4, 32x32, batch 128, $kernels: %.0f pictures/s forward and back, %.0f GFLOP/s; the products alone take %.0f%% of the time" \
-    "1000 / $each, $rate, 100 * $alone / $each"
+# Training, and PyTorch beside it where tests/oracle has its Python.
+python=build/oracle/bin/python
+for shape in "128 6 4" "192 9 3"; do
+    each= alone= torch=
+    for turn in 1 2 3; do
+        read -r ms bare rate kernels < <("$tools/bench_train" $shape 4 32 128 "$(nproc)" 5)
+        each=$(least "$each" "$ms") alone=$(least "$alone" "$bare")
+        [[ ! -x $python ]] || torch=$(least "$torch" \
+            "$("$python" -B tests/oracle/bench_train.py $shape 4 32 128 "$(nproc)" 5)")
+    done
+    say "training a ViT of dim, depth, heads $shape, patch 4, 32x32, batch 128, $kernels: %.0f pictures/s forward and back; %.0f%% of the rate of its products alone (at least 60)" \
+        "1000 / $each, 100 * $alone / $each"
+    [[ -z $torch ]] || say "    PyTorch, float32: %.0f pictures/s; ours are %.2f times as many (at least 1)" \
+        "1000 / $torch, $torch / $each"
+done
 read -r start _ < <(run 20 "topk -V >/dev/null")
 read -r info _ < <(run 20 "vitfwd --info -m $vit >/dev/null")
 say "start: topk -V %.1f ms, vitfwd --info %.1f ms" "$start, $info"
