@@ -2,6 +2,7 @@
 #include "common/headonly.h"
 #include "common/loss.h"
 #include "common/progress.h"
+#include "common/training_log.h"
 
 #include <math.h>
 #include <signal.h>
@@ -326,15 +327,9 @@ static int finish_epoch(struct run_state *run, struct error *error)
     else
         say(run, "epoch %llu: loss %.4f, %.2f%% right; %.0f/s", (unsigned long long)run->epoch,
             loss, 100 * trained, rate);
-    if (run->log) {
-        fprintf(run->log, "%llu\t%.6f\t%.6f", (unsigned long long)run->epoch, loss, trained);
-        if (training->validation)
-            fprintf(run->log, "\t%.6f\t%.6f", valued, accuracy);
-        else
-            fputs("\t\t", run->log);
-        fprintf(run->log, "\t%.1f\t%.1f\n", rate, run->seconds);
-        fflush(run->log);
-    }
+    if (run->log)
+        training_log_epoch(run->log, run->epoch, loss, trained,
+            training->validation ? &valued : NULL, accuracy, rate, run->seconds);
     run->loss = run->seconds = 0;
     run->right = run->seen = 0;
     return write_state(run, error);
@@ -371,39 +366,6 @@ static int run_epoch(struct run_state *run, struct error *error)
     if (status == 0 && !caught)
         status = finish_epoch(run, error);
     return status;
-}
-
-/* What a log has of the epochs that are done: lines behind, or cut, are of a run that was ended
- * before its state was written. */
-static int cut_log(const struct run_state *run, FILE *log)
-{
-    char line[256];
-    long whole = 0;
-    while (fgets(line, sizeof line, log) && strchr(line, '\n')) {
-        char *end;
-        const unsigned long long epoch = strtoull(line, &end, 10);
-        if (whole > 0 && (end == line || epoch > run->epoch))
-            break;
-        whole = ftell(log);
-    }
-    return fseek(log, whole, SEEK_SET) < 0 ? -1 : ftruncate(fileno(log), whole);
-}
-
-static int open_log(struct run_state *run, struct error *error)
-{
-    const char *name = run->training->log;
-    if (!name)
-        return 0;
-    const bool resumed = run->epoch > 0 || run->step > 0;
-    run->log = resumed ? fopen(name, "r+e") : NULL;
-    if (!run->log)
-        run->log = fopen(name, "we");
-    if (!run->log || (resumed && cut_log(run, run->log) < 0))
-        return fail_errno(error, "%s", name);
-    if (ftell(run->log) <= 0)
-        fputs("epoch\tloss\taccuracy\tvalidation_loss\tvalidation_accuracy\trate\tseconds\n",
-            run->log);
-    return 0;
 }
 
 /* 0, also where a signal came. */
@@ -453,8 +415,9 @@ static int begin(struct run_state *run, struct error *error)
         status = read_state(run, error);
     if (status == 0 && training->head_only)
         status = fill_banks(run, error);
-    if (status == 0)
-        status = open_log(run, error);
+    if (status == 0 && training->log)
+        status = training_log_open(
+            &run->log, training->log, run->epoch, run->epoch > 0 || run->step > 0, error);
     run->state_time = now();
     return status;
 }

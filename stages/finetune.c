@@ -3,6 +3,7 @@
  * and writes it as a checkpoint.
  */
 #include "common/anymodel.h"
+#include "common/class_names.h"
 #include "common/gemm.h"
 #include "common/stage.h"
 #include "common/training.h"
@@ -185,59 +186,6 @@ static int open_data(struct run *run, struct dataset **data, const char *const *
     return status;
 }
 
-/* --classes: a file, or names with commas between. */
-static int read_classes(struct state *state, struct error *error)
-{
-    if (!options.classes)
-        return 0;
-    if (!strchr(options.classes, ','))
-        return model_read_labels(options.classes, &state->wished_names, error);
-    char *copy = strdup(options.classes), *rest = copy;
-    state->wished_names = json_array();
-    for (char *name; copy && (name = strsep(&rest, ","));)
-        json_array_append_new(state->wished_names, json_string(name));
-    free(copy);
-    return 0;
-}
-
-static bool has_names(const struct dataset *data)
-{
-    bool has = false;
-    for (size_t c = 0; c < dataset_classes(data); c++) {
-        char number[24];
-        snprintf(number, sizeof number, "%zu", c);
-        has |= strcmp(dataset_class_name(data, c), number) != 0;
-    }
-    return has;
-}
-
-/* Those of --classes, of the data, or of a base that tells as many apart. */
-static int name_classes(struct state *state, struct error *error)
-{
-    const size_t wished = json_array_size(state->wished_names);
-    const size_t count = state->data ? dataset_classes(state->data) : wished;
-    const json_t *names = state->wished_names;
-    if (!names && state->data && !has_names(state->data)
-        && json_array_size(state->base_names) == count)
-        names = state->base_names;
-    free(state->names);
-    state->names = calloc(count + 1, sizeof *state->names);
-    if (!state->names)
-        return fail_memory(error, count * sizeof *state->names);
-    if (wished && wished != count)
-        return fail(error, BAD_USAGE,
-            "--classes %.100s: %zu names, but the data has %zu classes", options.classes,
-            wished, count);
-    for (size_t c = 0; c < count; c++) {
-        const char *name = json_string_value(json_array_get(names, c));
-        state->names[c] = name ? name : state->data ? dataset_class_name(state->data, c) : NULL;
-        if (wished && !name)
-            return fail(error, BAD_USAGE, "--classes %.100s: name %zu is not UTF-8",
-                options.classes, c);
-    }
-    return 0;
-}
-
 /* The rule of inputs of that size, as checkpoints can say it. */
 static int make_rule(const struct input_model *input, uint32_t width, uint32_t height,
     struct view_rule *rule, double *crop, struct error *error)
@@ -412,6 +360,9 @@ static int train(struct run *run, struct error *error)
     if (status == 0)
         status = state->trainer.prepare(
             &state->trainer, (size_t)options.batch, run->threads, &passes, error);
+    if (status == 0)
+        status = checkpoint_check(
+            run->common.output, state->names, dataset_classes(state->data), error);
     if (status < 0)
         return status;
     announce(run, &training, passes);
@@ -442,20 +393,21 @@ static int open_finetune(struct run *run, struct error *error)
     gemm_start();
     int status = options.architecture ? 0 : look_at_base(state, error);
     if (status == 0)
-        status = read_classes(state, error);
+        status = options.classes
+                     ? class_names_read(options.classes, &state->wished_names, error)
+                     : 0;
     if (status == 0)
-        status = name_classes(state, error);
+        status = class_names_settle(&state->names, options.classes, state->wished_names,
+            state->base_names, state->data, error);
     if (status == 0)
         status = open_data(
             run, &state->data, run->files, run->file_count, state->training_side, error);
     if (status == 0)
-        status = name_classes(state, error);
+        status = class_names_settle(&state->names, options.classes, state->wished_names,
+            state->base_names, state->data, error);
     if (status == 0 && options.validation)
         status = open_data(
             run, &state->validation, &options.validation, 1, state->validation_side, error);
-    if (status == 0)
-        status = checkpoint_check(
-            run->common.output, state->names, dataset_classes(state->data), error);
     if (status == 0)
         status = open_trainer(state, error);
     if (status == 0)
