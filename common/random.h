@@ -20,7 +20,8 @@ enum random_purpose {
     RANDOM_PICTURE,
     RANDOM_BATCH,
     RANDOM_WEIGHTS,
-    RANDOM_PATHS
+    RANDOM_PATHS,
+    RANDOM_PATCHES
 };
 
 struct random random_of(

@@ -121,8 +121,9 @@ int trainer_of_resnet(struct trainer *trainer, struct resnet *resnet, bool scrat
     trainer->new_head = scratch || resnet->model.classes != wishes->classes;
     trainer->width = wishes->width ? wishes->width : resnet->model.input.rule.width;
     trainer->height = wishes->height ? wishes->height : resnet->model.input.rule.height;
-    if (wishes->drop_path > 0)
-        return fail(error, BAD_USAGE, "--drop-path: for a ViT only");
+    if (wishes->drop_path > 0 || wishes->patch_drop > 0)
+        return fail(error, BAD_USAGE, "%s: for a ViT only",
+            wishes->drop_path > 0 ? "--drop-path" : "--patch-drop");
     if (!scratch && trainer->new_head)
         resnet_new_head(resnet, wishes->classes, wishes->seed);
     trainer->prepare = prepare;

@@ -15,6 +15,7 @@ struct train_wishes {
     uint32_t width, height; /* of the input; 0: the model's own */
     const char *frozen;     /* --freeze: a list of blocks, "all" but the head; NULL: none */
     double drop_path;       /* rate of the last block's branches; the first's is 0 */
+    double patch_drop;      /* share of a ViT's patches that a picture is trained without */
     uint64_t seed;          /* of new weights */
 };
 

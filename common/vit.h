@@ -176,6 +176,7 @@ struct vit_plan {
     size_t height, width; /* of them, both multiples of the patch */
     size_t lowest;    /* the lowest layer whose gradients will be asked, or VIT_NO_GRADIENT */
     bool training;    /* gradients of weights will be asked too */
+    size_t patches;   /* in training: of each picture only so many take part; 0: all */
     const bool *keep; /* [layers]: from lowest on, those whose attention no output will hold, so
                        * that the pass has to; NULL: none. Not looked at after vit_prepare */
 };
@@ -189,6 +190,9 @@ struct vit_outputs {
     /* [layers, 2, B]: what multiplies the attention's and the MLP's branch of each picture,
      * there until the backward pass is done; NULL: 1. */
     const float *drop_path;
+    /* [B, patches of the plan]: which they are, row by row, there until the backward pass is
+     * done; NULL: all are. */
+    const uint32_t *patches;
 };
 
 /* Places for the tensors of a model, as struct vit has them; each may be NULL. */

@@ -10,15 +10,16 @@ void gather_patches(const struct step *step, size_t b, float *to)
 {
     const struct vit_pass *pass = step->pass;
     const size_t ph = step->vit->config.patch_rows, pw = step->vit->config.patch_columns;
-    for (size_t r = 0; r < pass->rows; r++)
-        for (size_t c = 0; c < pass->columns; c++)
-            for (size_t channel = 0; channel < 3; channel++)
-                for (size_t y = 0; y < ph; y++, to += pw)
-                    memcpy(to,
-                        step->inputs[b]
-                            + (channel * pass->plan.height + r * ph + y) * pass->plan.width
-                            + c * pw,
-                        pw * sizeof *to);
+    for (size_t i = 0; i < pass->patches; i++) {
+        const size_t patch = patch_of(pass, b, i);
+        const size_t top = patch / pass->columns * ph, left = patch % pass->columns * pw;
+        for (size_t channel = 0; channel < 3; channel++)
+            for (size_t y = 0; y < ph; y++, to += pw)
+                memcpy(to,
+                    step->inputs[b] + (channel * pass->plan.height + top + y) * pass->plan.width
+                        + left,
+                    pw * sizeof *to);
+    }
 }
 
 /*
@@ -31,7 +32,7 @@ static void embed_picture(void *argument, size_t b, size_t worker)
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
     const size_t dim = config->dim, pixels = 3 * config->patch_rows * config->patch_columns;
-    const size_t n = pass->rows * pass->columns;
+    const size_t n = pass->patches;
     float *patches = pass->hidden + b * n * pixels;
     float *x = pass->x + b * pass->tokens * dim;
     float *first = x + config->prefix * dim;
@@ -41,7 +42,12 @@ static void embed_picture(void *argument, size_t b, size_t worker)
         transposed(step->vit->global[PATCH_WEIGHT], pixels), 0, first, dim);
     bias_forward(first, step->vit->global[PATCH_BIAS], n, dim, dim);
     memset(x, 0, config->prefix * dim * sizeof *x);
-    residual_forward(x, pass->positions, NULL, NULL, 1, pass->tokens, dim, dim);
+    const float *positions = pass->positions;
+    residual_forward(x, positions, NULL, NULL, 1, config->prefix, dim, dim);
+    for (size_t i = 0; i < n; i++)
+        residual_forward(first + i * dim,
+            positions + (config->prefix + patch_of(pass, b, i)) * dim, NULL, NULL, 1, 1, dim,
+            dim);
     if (pass->embedded)
         memcpy(pass->embedded + b * pass->tokens * dim, x, pass->tokens * dim * sizeof *x);
     if (step->vit->global[PRE_NORM_WEIGHT])
@@ -321,6 +327,7 @@ void vit_forward(const struct vit *vit, struct vit_pass *pass, const float *cons
     };
     pass->inputs = inputs;
     pass->drop_path = outputs->drop_path;
+    pass->chosen = outputs->patches;
     threads_run(pass->threads, batch, embed_picture, &step);
     for (size_t layer = 0; layer < vit->config.layers; layer++) {
         step_to(&step, layer);

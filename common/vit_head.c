@@ -58,7 +58,7 @@ static void pool_picture(const struct reading *r, size_t b)
 {
     const struct vit_pass *pass = r->step->pass;
     const struct vit_config *config = &r->vit->config;
-    const size_t dim = config->dim, patches = pass->rows * pass->columns;
+    const size_t dim = config->dim, patches = pass->patches;
     const float *x = (config->final_norm ? pass->y : pass->x) + b * pass->tokens * dim;
     const float *first = x + config->prefix * dim;
     float *to = r->pooled + b * r->pooled_in;
@@ -113,7 +113,7 @@ static void spread(const struct reading *r, const float *pooled, float *rows)
 {
     const struct vit_pass *pass = r->step->pass;
     const struct vit_config *config = &r->vit->config;
-    const size_t dim = config->dim, patches = pass->rows * pass->columns;
+    const size_t dim = config->dim, patches = pass->patches;
     const bool mean = config->readout == READ_MEAN;
     const bool averages = mean || config->readout == READ_CLASS_AND_MEAN;
     for (size_t b = 0; b < r->batch; b++, pooled += r->pooled_in, rows += pass->tokens * dim) {

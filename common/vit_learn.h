@@ -17,6 +17,9 @@ struct vit_learner {
     float *unread;    /* [batch, classes]: logits that nobody asked for */
     bool *keep;       /* [layers] */
     double rate;
+    size_t kept;      /* patches of each picture in training; 0: all */
+    uint32_t *chosen; /* [batch, kept] */
+    uint32_t *order;  /* [rows * columns] */
     uint64_t seed;
     bool folded; /* the class token's position is in the token: timm has one for all or none */
     size_t lowest, batch, rows, columns;

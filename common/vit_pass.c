@@ -52,9 +52,10 @@ static void lay_out(const struct vit *vit, struct vit_pass *pass, struct arena *
     const size_t batch = pass->plan.batch, n = batch * pass->tokens, dim = config->dim;
     const size_t pixels = 3 * config->patch_rows * config->patch_columns;
     const size_t mlp = mlp_width(config), pooled = pooled_width(config);
-    pass->positions = arena_take(to, pass->tokens, dim, 1);
+    const size_t whole = config->prefix + pass->rows * pass->columns;
+    pass->positions = arena_take(to, whole, dim, 1);
     pass->x = arena_take(to, n, dim, 1);
-    pass->y = arena_take(to, n, dim, 1);
+    pass->y = arena_take(to, n > whole ? n : whole, dim, 1); /* or positions' gradients */
     pass->z = arena_take(to, n, dim, 1);
     pass->qkv = arena_take(to, n, dim, 3);
     pass->hidden = arena_take(to, n, mlp > pixels ? mlp : pixels, 1);
@@ -108,7 +109,8 @@ int vit_prepare(const struct vit *vit, struct vit_pass **result, const struct vi
     pass->plan = *plan;
     pass->rows = plan->height / config->patch_rows;
     pass->columns = plan->width / config->patch_columns;
-    pass->tokens = config->prefix + pass->rows * pass->columns;
+    pass->patches = plan->patches ? plan->patches : pass->rows * pass->columns;
+    pass->tokens = config->prefix + pass->patches;
     pass->layers = calloc(config->layers, sizeof *pass->layers);
     pass->attention = calloc(config->layers * plan->batch, sizeof *pass->attention);
     if (!pass->layers || !pass->attention)

@@ -24,11 +24,12 @@ struct vit_layer {
 struct vit_pass {
     struct threads *threads;
     struct vit_plan plan;
-    size_t rows, columns, tokens;
+    size_t rows, columns;
+    size_t patches, tokens; /* of a picture that take part; T, the prefix's with them */
     struct arena arena;
     struct vit_layer *layers;
     float **attention; /* [layers * B], what layers[].attention points into */
-    float *positions;  /* [T, D], class and other tokens added in */
+    float *positions;  /* [P + rows * columns, D], class and other tokens added in */
     float *x;          /* [B * T, D] the residual stream */
     float *dx;         /* [B * T, D] d target / d stream */
     float *y;          /* [B * T, D] normalised, or what attention gathered; their gradients */
@@ -45,8 +46,9 @@ struct vit_pass {
     float *partial; /* [B, partial_width()] sums of one picture; for the gradients of weights */
     const float *const
         *inputs; /* of the last forward pass, there until the backward pass is done */
-    const float *drop_path; /* of the last forward pass */
-    float *head_gradients;  /* [B, 2D or E], then [2, B, 2D] */
+    const float *drop_path; /* of the last forward pass; and which patches take part, or NULL */
+    const uint32_t *chosen;
+    float *head_gradients; /* [B, 2D or E], then [2, B, 2D] */
 };
 
 /* What the tasks of one step share. */
@@ -144,6 +146,12 @@ static inline struct matrix turned_head(
     float *to = pass->turned + worker * head * pass->tokens;
     transpose_rows(to, x, pass->tokens, head, stride);
     return rows_of(to, pass->tokens);
+}
+
+/* The place in the grid of the i-th patch that takes part. */
+static inline size_t patch_of(const struct vit_pass *pass, size_t b, size_t i)
+{
+    return pass->chosen ? pass->chosen[b * pass->patches + i] : i;
 }
 
 /* Gathers the pixels of a picture's patches, [N, 3 * ph * pw]. */

@@ -22,11 +22,15 @@ static int prepare(struct trainer *trainer, size_t batch, struct threads *thread
     training.lowest = own->lowest;
     training.training = true;
     training.keep = own->keep;
+    training.patches = own->kept;
     own->batch = batch;
     own->drop_path = calloc(2 * own->vit.config.layers * batch, sizeof *own->drop_path);
     own->logits = calloc(batch, sizeof *own->logits);
     own->unread = calloc(batch * own->vit.model.classes, sizeof *own->unread);
-    if (!own->drop_path || !own->logits || !own->unread)
+    own->chosen = calloc(batch, own->kept * sizeof *own->chosen);
+    own->order = calloc(own->rows * own->columns, sizeof *own->order);
+    if (!own->drop_path || !own->logits || !own->unread || !own->order
+        || (own->kept && !own->chosen))
         return fail_memory(error, 2 * own->vit.config.layers * batch * sizeof(float));
     int status = vit_prepare(&own->vit, &own->training, &training, threads, error);
     if (status == 0)
@@ -52,6 +56,24 @@ static void drop_paths(struct vit_learner *own, size_t batch, uint64_t step)
     }
 }
 
+/* The patches of each picture that take part, all sets as likely: the first of a shuffle, which
+ * is not begun anew. (Liu et al. 2022; timm's PatchDropout.) */
+static void choose_patches(struct vit_learner *own, size_t batch, uint64_t step)
+{
+    const size_t all = own->rows * own->columns;
+    struct random random =
+        random_of(own->seed, RANDOM_PATCHES, (uint32_t)(step >> 32), (uint32_t)step);
+    for (size_t i = 0; i < all; i++)
+        own->order[i] = (uint32_t)i;
+    for (size_t b = 0; b < batch; b++)
+        for (size_t i = 0; i < own->kept; i++) {
+            const size_t other = i + random_below(&random, (uint32_t)(all - i));
+            const uint32_t patch = own->order[other];
+            own->order[other] = own->order[i];
+            own->order[i] = own->chosen[b * own->kept + i] = patch;
+        }
+}
+
 static float *const *rows_of_logits(struct vit_learner *own, float *logits, size_t batch)
 {
     for (size_t b = 0; b < batch; b++)
@@ -65,8 +87,11 @@ static void forward(struct trainer *trainer, const float *const *inputs, size_t 
     struct vit_learner *own = trainer->own;
     if (own->rate > 0)
         drop_paths(own, batch, step);
+    if (own->kept > 0)
+        choose_patches(own, batch, step);
     const struct vit_outputs outputs = { .logits = rows_of_logits(own, logits, batch),
-        .drop_path = own->rate > 0 ? own->drop_path : NULL };
+        .drop_path = own->rate > 0 ? own->drop_path : NULL,
+        .patches = own->kept > 0 ? own->chosen : NULL };
     vit_refresh(&own->vit, own->training);
     vit_forward(&own->vit, own->training, inputs, batch, &outputs);
 }
@@ -108,6 +133,8 @@ static void close_trainer(struct trainer *trainer)
     vit_pass_free(own->training);
     vit_pass_free(own->inference);
     free(own->drop_path);
+    free(own->chosen);
+    free(own->order);
     free(own->logits);
     free(own->unread);
     free(own->keep);
@@ -176,6 +203,11 @@ int trainer_of_vit(struct trainer *trainer, struct vit *vit, bool scratch,
     own->rows = trainer->height / vit->config.patch_rows;
     own->columns = trainer->width / vit->config.patch_columns;
     own->rate = wishes->drop_path;
+    const size_t patches = own->rows * own->columns;
+    if (wishes->patch_drop > 0)
+        own->kept = (size_t)((double)patches * (1 - wishes->patch_drop));
+    if (wishes->patch_drop > 0 && own->kept == 0)
+        own->kept = 1;
     own->seed = wishes->seed;
     trainer->note = vit_fit_saved(vit, &trainer->new_head);
     own->folded = vit->config.pos_prefix > 0 && vit->config.pos_prefix < vit->config.prefix;

@@ -170,7 +170,7 @@ static void patches_task(void *argument, size_t b, size_t worker)
     const struct step *step = argument;
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
-    const size_t dim = config->dim, n = pass->rows * pass->columns;
+    const size_t dim = config->dim, n = pass->patches;
     (void)worker;
     gather_patches(
         step, b, pass->hidden + b * n * 3 * config->patch_rows * config->patch_columns);
@@ -201,14 +201,31 @@ static void token_gradients(const struct step *step, const float *sums)
             patches * dim, 0);
 }
 
+/* The stream's gradient, summed over pictures, by each token's place. */
+static void sum_tokens(const struct step *step, float *sums)
+{
+    const struct vit_pass *pass = step->pass;
+    const size_t dim = step->vit->config.dim, prefix = step->vit->config.prefix;
+    const size_t apart = pass->tokens * dim;
+    memset(sums, 0, (prefix + pass->rows * pass->columns) * dim * sizeof *sums);
+    if (!pass->chosen) {
+        sum_columns(step, sums, pass->dx, NULL, step->batch, apart, apart);
+        return;
+    }
+    column_sums(sums, pass->dx, step->batch, prefix * dim, apart);
+    for (size_t b = 0; b < step->batch; b++)
+        for (size_t i = 0; i < pass->patches; i++)
+            column_sums(sums + (prefix + patch_of(pass, b, i)) * dim,
+                pass->dx + b * apart + (prefix + i) * dim, 1, dim, 0);
+}
+
 /* What is before the blocks, by the gradient of the stream that enters them, in dx; positions
  * must be for the very grid. */
 void embedding_gradients(struct step *step)
 {
     const struct vit_pass *pass = step->pass;
     const struct vit_config *config = &step->vit->config;
-    const size_t dim = config->dim, patches = pass->rows * pass->columns;
-    const size_t n = step->batch * pass->tokens;
+    const size_t dim = config->dim, n = step->batch * pass->tokens;
     const size_t pixels = 3 * config->patch_rows * config->patch_columns;
     if (pass->embedded) {
         norm_gradients(step, PRE_NORM_WEIGHT, pass->dx, pass->embedded);
@@ -217,11 +234,9 @@ void embedding_gradients(struct step *step)
             step->vit->global[PRE_NORM_WEIGHT], n, dim, config->eps);
         memcpy(pass->dx, pass->z, n * dim * sizeof *pass->z);
     }
-    memset(pass->y, 0, pass->tokens * dim * sizeof *pass->y);
-    sum_columns(
-        step, pass->y, pass->dx, NULL, step->batch, pass->tokens * dim, pass->tokens * dim);
+    sum_tokens(step, pass->y);
     token_gradients(step, pass->y);
     threads_run(pass->threads, step->batch, patches_task, step);
     linear(step, PATCH_WEIGHT, pass->z, dim, dim, pass->hidden, pixels, pixels,
-        step->batch * patches);
+        step->batch * pass->patches);
 }

@@ -20,8 +20,8 @@ struct finetune_options {
         *size, *mean, *std, *classes;
     int optimiser;
     uint64_t heads, epochs, batch, accumulate, seed, max_pixels;
-    double lr, minimum, decay, momentum, warmup, smoothing, clip, drop_path, layer_decay, ema,
-        memory, every;
+    double lr, minimum, decay, momentum, warmup, smoothing, clip, drop_path, patch_drop,
+        layer_decay, ema, memory, every;
     bool half, resume;
 };
 
@@ -86,6 +86,10 @@ static const struct option_row rows[] = {
         "rate at which a ViT's last branches are left out "
         "(default: 0)",
         AT(drop_path), 0, 0.9, false },
+    { 0, "patch-drop", OPTION_NUMBER, "F",
+        "train a ViT without this share of each picture's patches, others each time "
+        "(default: 0)",
+        AT(patch_drop), 0, 0.95, false },
     { 0, "ema", OPTION_NUMBER, "F",
         "validate and write a moving average of the weights that keeps this much a step "
         "(default: 0, none)",
@@ -240,6 +244,7 @@ static int open_trainer(struct state *state, struct error *error)
     struct train_wishes wishes = { .classes = dataset_classes(state->data),
         .frozen = options.freeze,
         .drop_path = options.drop_path,
+        .patch_drop = options.patch_drop,
         .seed = options.seed };
     int status = options.size
                      ? parse_size("--size", options.size, &wishes.width, &wishes.height, error)

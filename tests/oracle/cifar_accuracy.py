@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Prints how many of the pictures in a WebDataset shard (KEY.jpg + KEY.cls) PyTorch gets right
-in float32, for each model: a checkpoint directory by timm, a .th file of ResNets for CIFAR-10
-by the net that it was trained as. The reference of tests/shared.sh.
+in float32, for each model: a ViT's directory by timm, a .th file of ResNets for CIFAR-10 by the
+net that it was trained as, and so a directory with such a net. The reference of tests/shared.sh,
+and of what the cards of the models say.
 
-    cifar_accuracy.py pipelines/models/vit-cifar10-p4 ../shared/weights/*.th SHARD.tar
+    cifar_accuracy.py pipelines/models/* ../shared/weights/*.th SHARD.tar
 """
 import io
 import json
@@ -82,12 +83,19 @@ def resnet(path):
         transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])])
 
 
-def vit(directory):
+def folder(directory):
     config = json.load(open(f"{directory}/config.json"))
+    state = load_file(f"{directory}/model.safetensors")
+    cfg = config["pretrained_cfg"]
+    if config.get("family") == "cifar":
+        model = ResNet((int(config["architecture"].removeprefix("resnet")) - 2) // 6)
+        model.load_state_dict({name.replace("fc.", "linear."): v for name, v in state.items()},
+                              strict=False)  # num_batches_tracked is not saved
+        return model, transforms.Compose([
+            transforms.ToTensor(), transforms.Normalize(mean=cfg["mean"], std=cfg["std"])])
     model = timm.create_model(config["architecture"], num_classes=config["num_classes"],
                               **config["model_args"])
-    model.load_state_dict(load_file(f"{directory}/model.safetensors"))
-    cfg = config["pretrained_cfg"]
+    model.load_state_dict(state)
     return model, create_transform(tuple(cfg["input_size"]), interpolation=cfg["interpolation"],
                                    mean=cfg["mean"], std=cfg["std"], crop_pct=cfg["crop_pct"])
 
@@ -117,7 +125,7 @@ def count_right(model, transform, samples):
 def main(names, shard):
     samples = samples_of(shard)
     for name in names:
-        model, transform = resnet(name) if name.endswith(".th") else vit(name)
+        model, transform = resnet(name) if name.endswith(".th") else folder(name)
         right = count_right(model, transform, samples)
         print(f"{name}: {right} of {len(samples)}", flush=True)
 
