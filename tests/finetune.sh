@@ -16,7 +16,7 @@ make_data() {
     preprocess --pack -L folder data -o data.tar
 }
 
-vit=(--arch vit:patch=8,dim=16,depth=2,heads=2,image=32 -b 2 --drop-path 0.2 --ema 0.9
+vit=(--arch vit:patch=8,dim=16,depth=2,heads=2,image=32 -b 2 --drop-path 0.2 --patch-drop 0.4 --ema 0.9
     --augment standard --epochs 40)
 resnet=(--arch resnet20 -b 2 --accumulate 2 --optimiser sgd --epochs 8)
 base=(-m "$DATA/resnet/timm-basic" -b 3 --optimiser adamw --freeze 0 --epochs 40)

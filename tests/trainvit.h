@@ -43,6 +43,8 @@ struct trial {
     struct threads *threads;
     struct vit_pass *pass;
     float **logits, *seed, *drop_path;
+    uint32_t *patches; /* NULL: all take part */
+    size_t kept;       /* of them, of a picture */
     struct gradients found;
 };
 
@@ -139,6 +141,22 @@ static inline void make_one_head(struct vit *vit)
             vit->blocks[layer][Q_NORM_WEIGHT - GLOBAL_SLOTS + i] = values[i];
 }
 
+static inline void read_patches(struct trial *trial)
+{
+    const json_t *patches = json_object_get(trial->about, "patches");
+    float *to = NULL;
+    if (!json_is_array(patches))
+        return;
+    trial->kept = json_array_size(json_array_get(patches, 0));
+    float *places = to = calloc(trial->batch * trial->kept, sizeof *to);
+    read_numbers(patches, &to);
+    ck_assert(to == places + trial->batch * trial->kept);
+    trial->patches = calloc(trial->batch * trial->kept, sizeof *trial->patches);
+    for (size_t i = 0; i < trial->batch * trial->kept; i++)
+        trial->patches[i] = (uint32_t)places[i];
+    free(places);
+}
+
 static inline void begin_with(struct trial *trial, int index, bool one_head)
 {
     const json_t *about = json_array_get(all, (size_t)index);
@@ -158,6 +176,7 @@ static inline void begin_with(struct trial *trial, int index, bool one_head)
     float *to = trial->seed = calloc(trial->batch * trial->vit.model.classes, sizeof *to);
     read_numbers(json_object_get(about, "logit_gradients"), &to);
     ck_assert(to == trial->seed + trial->batch * trial->vit.model.classes);
+    read_patches(trial);
     if (!json_is_array(drop_path))
         return;
     to = trial->drop_path = calloc(2 * trial->vit.config.layers * trial->batch, sizeof *to);
@@ -181,6 +200,7 @@ static inline void prepare(struct trial *trial, size_t thread_count, size_t lowe
         .width = shape[3],
         .lowest = lowest,
         .training = true,
+        .patches = trial->kept,
         .keep = keep };
     vit_pass_free(trial->pass);
     trial->pass = NULL;
@@ -199,6 +219,7 @@ static inline void finish(struct trial *trial)
     free_rows(trial->logits, trial->batch);
     free(trial->seed);
     free(trial->drop_path);
+    free(trial->patches);
     free(trial->found.values);
     tensors_free(&trial->reference);
     unload(&trial->input);
@@ -214,7 +235,9 @@ static inline void run_pictures(struct trial *trial, const struct vit *back, siz
     const float *const inputs[] = { trial->input.data + first * each,
         trial->input.data + each };
     vit_forward(&trial->vit, trial->pass, inputs, count,
-        &(struct vit_outputs){ .logits = trial->logits + first, .drop_path = drop_path });
+        &(struct vit_outputs){ .logits = trial->logits + first,
+            .drop_path = drop_path,
+            .patches = trial->patches ? trial->patches + first * trial->kept : NULL });
     vit_backward(back, trial->pass, count, trial->seed + first * trial->vit.model.classes,
         &(struct vit_gradients){ .weights = &to->slots });
 }

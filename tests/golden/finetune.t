@@ -218,3 +218,9 @@ finetune: missing.tsv: No such file or directory
 $ finetune -m $DATA/vit/timm-bare --num-heads 2 -b 4 --epochs 1 -o x animals
 finetune: mean and std of the base are not known, no configuration says them: say --mean R,G,B --std R,G,B
 [exit 2]
+
+# What only a ViT can be trained without.
+
+$ finetune --arch resnet20 --patch-drop 0.5 -o x animals
+finetune: --patch-drop: for a ViT only
+[exit 2]

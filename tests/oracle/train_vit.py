@@ -28,6 +28,25 @@ DROPPED = {
     "timm-plain": [[[0, 2], [1.25, 0]], [[1.25, 2], [2, 0]], [[2, 1.25], [1.25, 1.25]]],
     "timm-reg-noembed": [[[1.25, 0], [0, 1.25]], [[2, 1.25], [1.25, 2]]],
 }
+# Which patches of each picture take part, as timm's PatchDropout would have drawn them.
+KEPT = {
+    "timm-plain": [[9, 0, 3], [1, 7, 4]],
+    "timm-reg-noembed": [[1, 6], [2, 0]],
+    "timm-gap-norm": [[0, 8, 2, 5], [7, 1, 4, 6]],
+    "timm-clip-quickgelu": [[8], [3]],
+}
+
+
+class Kept(nn.Module):
+    """timm's PatchDropout in training, with the draws given."""
+
+    def __init__(self, prefix, patches):
+        super().__init__()
+        self.prefix, self.patches = prefix, torch.tensor(patches)
+
+    def forward(self, x):
+        index = (self.prefix + self.patches).unsqueeze(-1).expand(-1, -1, x.shape[-1])
+        return torch.cat((x[:, :self.prefix], x.gather(1, index)), 1)
 
 
 class Dropped(nn.Module):
@@ -76,7 +95,7 @@ def largest_difference(a, b):
                for k in a if float(a[k].abs().max()) > 1e-9)
 
 
-def make(case, factors):
+def make(case, factors=None, patches=None):
     directory = vit.DATA / case.name
     x = torch.from_numpy(np.load(directory / "input.npy"))
     target = json.loads((directory / "case.json").read_text())["target"]
@@ -85,17 +104,20 @@ def make(case, factors):
         model = case.load(case, directory).to(kind)
         if factors:
             drop(model, factors)
+        if patches:
+            model.patch_drop = Kept(model.num_prefix_tokens, patches)
         loss, by_logits, gradients = differentiate(case, model, x, target)
         results.append((loss, by_logits, as_saved(case, model, gradients)))
     loss, by_logits, saved = results[0]
-    name = case.name + ("-dropped" if factors else "")
+    name = case.name + ("-dropped" if factors else "-kept" if patches else "")
     off = largest_difference(saved, results[1][2])
     print(f"{name}: {len(saved)} tensors, loss {loss:.4f}, float32 differs by {off:.1e}")
     safetensors.torch.save_file(
         {k: t.float().contiguous() for k, t in saved.items()}, DATA / f"{name}.safetensors")
     (DATA / f"{name}.safetensors").chmod(0o644)
     return {"name": name, "case": case.name, "smoothing": SMOOTHING, "target": target,
-            "loss": loss, "logit_gradients": by_logits.tolist(), "drop_path": factors}
+            "loss": loss, "logit_gradients": by_logits.tolist(), "drop_path": factors,
+            "patches": patches}
 
 
 def main():
@@ -106,9 +128,11 @@ def main():
     about = []
     for case in vit.CASES.values():
         if case.tails and case.config["readout"] not in NOT_OURS:
-            about.append(make(case, None))
+            about.append(make(case))
             if case.name in DROPPED:
-                about.append(make(case, DROPPED[case.name]))
+                about.append(make(case, factors=DROPPED[case.name]))
+            if case.name in KEPT:
+                about.append(make(case, patches=KEPT[case.name]))
     vit.write_json(DATA / "cases.json", about)
     total = sum(path.stat().st_size for path in DATA.iterdir())
     print(f"{len(about)} cases, {total / 1e6:.2f} MB")
