@@ -14,6 +14,7 @@ vit_args := --epochs 36 --warmup 2 --augment light --patch-drop 0.5 --min-lr 0.0
 settle_args := --epochs 4 --warmup 0 --augment light --lr 0.0003 --min-lr 0 --layer-decay 1
 
 .PHONY: models
+.PRECIOUS: $(trained)/%/model.safetensors
 models: $(MODELS:%=$(trained)/%/model.safetensors)
 
 # $(call train,WHAT TO BEGIN FROM AND HOW,NAME OF THE LOG)
@@ -33,6 +34,6 @@ $(trained)/vit-cifar10-p%/model.safetensors: $(trained)/vit-cifar10-p%-half/mode
 	$(call train_model,-m $(dir $<) $(settle_args) --half --val $(VAL),vit-cifar10-p$*)
 
 $(trained)/resnet20-cifar10/model.safetensors: FORCE
-	$(call train_model,--arch resnet20 --epochs 18 --warmup 1 --smoothing 0 --half --val $(VAL),resnet20-cifar10)
+	$(call train_model,--arch resnet20 --epochs 15 --warmup 1 --smoothing 0 --half --val $(VAL),resnet20-cifar10)
 
 , := ,
