@@ -42,8 +42,8 @@ batch_whole() {
         batch --jobs 2 -o 'a b' "$pipe" 'in put' && grep -qx 'batch: one.tar: 4 samples, 1 bad' said &&
         single 'in put/one.tar' 'a b/one.tar' &&
         single 'in put/b c/two words.tar' 'a b/b c/two words.tar' || return
-    tensorcat 'a b/b c/two words.tar' 'a b/one.tar' 2>/dev/null | topk -n 1 2>/dev/null |
-        diff - 'a b/classes.tsv' && [[ ! $(find 'a b' -name '*.part') ]]
+    diff <(tensorcat 'a b/b c/two words.tar' 'a b/one.tar' 2>/dev/null | topk -n 1 2>/dev/null) \
+        'a b/classes.tsv' && [[ ! $(find 'a b' -name '*.part') ]]
 }
 
 # What is done stays, unless its shard is newer; a shard more is one more.
@@ -168,8 +168,8 @@ batch_tables() {
     printf '%s\n' 'in put/one.tar' 'in put/b c/two words.tar' >list.txt
     gives 0 "batch: 2 shards, 7 samples, 1 bad: $PWD/tables/table.tsv" \
         batch --tsv -T list.txt -o tables 'vitfwd -j 1 | topk -n 2' || return
-    vitfwd 'in put/one.tar' 'in put/b c/two words.tar' 2>/dev/null | topk -n 2 2>/dev/null |
-        diff - tables/table.tsv
+    diff <(vitfwd 'in put/one.tar' 'in put/b c/two words.tar' 2>/dev/null | topk -n 2 2>/dev/null) \
+        tables/table.tsv
 }
 
 batch_parallel() {
@@ -290,7 +290,7 @@ fetch_wrong() {
     rm -rf models
     printf X | dd of="$weights" bs=1 seek=2000 conv=notrunc 2>/dev/null
     gives 3 'fetch: .*: its sha256 is [0-9a-f]{64}, and the hub lists [0-9a-f]{64}: removed' \
-        fetch google-vit-b16 && [[ ! $(find models -name 'model*') ]] || return
+        fetch google-vit-b16 && [[ ! $(find models -name 'model.*') ]] || return
     gives 4 'fetch: .*the server says 404.*' fetch deit-b-distilled &&
         gives 4 'fetch: .*the server says 404.*' fetch owner/nothing &&
         gives 2 'fetch: nothing: not known.*' fetch nothing && gives 2 'fetch: which.*' fetch &&
