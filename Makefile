@@ -55,7 +55,7 @@ TESTS = $(SUITES:%=$(BUILD)/tests/check_%)
 BENCH = $(BUILD)/tests/bench_conv $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products \
 	$(BUILD)/tests/bench_run $(BUILD)/tests/bench_train
 PAGES = $(wildcard man/*.[157])
-MODELS = $(wildcard pipelines/models/*/*)
+MODELS = $(wildcard pipelines/models/*cifar10*/*)
 RECIPES = $(filter-out $(patsubst %/.,%,$(wildcard pipelines/*/.)),$(wildcard pipelines/*))
 
 .PHONY: all deps demo check check-shared check-cluster bench asan install uninstall clean help tidy format

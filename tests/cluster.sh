@@ -128,7 +128,7 @@ END
 # The worker and its stages are killed, then the connection of another: GNU parallel starts both
 # shards again, so all are done in one run.
 over_ssh() {
-    local run at=ssh sessions
+    local run at="over ssh" sessions
     open_ssh || { cat sshd.log; return 1; }
     export PARALLEL_SSH="ssh -F $PWD/ssh_config" PARALLEL_HOME=$PWD/parallel
     rm -f started go

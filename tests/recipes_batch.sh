@@ -173,8 +173,8 @@ batch_tables() {
 }
 
 batch_parallel() {
-    gives 0 'batch: 3 shards, 8 samples, 1 bad: .*' batch --hosts : --jobs 2 -o parallel "$pipe" cut &&
-        single cut/a.tar parallel/a.tar && single cut/b.tar parallel/b.tar
+    gives 0 'batch: 3 shards, 8 samples, 1 bad: .*' batch --hosts : --jobs 2 -o "par'a llel" "$pipe" cut &&
+        single cut/a.tar "par'a llel/a.tar" && single cut/b.tar "par'a llel/b.tar"
 }
 
 # A task of batch.slurm, as Slurm would start it.
@@ -297,6 +297,7 @@ fetch_wrong() {
         gives 2 'fetch: a/b/c: .*' fetch a/b/c && gives 0 '' fetch --list && grep -q '^dinov2-s-reg ' printed || return
     printf '[{"type":"file","oid":"00","size":1,"path":"README.md"}]' >"$hub/api/models/google/vit-base-patch16-224/tree/main"
     gives 4 'fetch: .*no model.safetensors.*' fetch google-vit-b16 &&
+        gives 4 "fetch: $PWD/port: can't be written: .*" fetch -d "$PWD/port" resnet50-0676ba61 &&
         SACCADE_MIRROR=http://127.0.0.1:1 gives 4 'fetch: .*: no way to huggingface.co .*' fetch google-vit-b16 &&
         SACCADE_MIRROR=http://127.0.0.1:1 gives 4 'fetch: .*: no way to www.cs.toronto.edu .*' fetch -d data cifar10
 }
