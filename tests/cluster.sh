@@ -128,7 +128,7 @@ END
 # The worker and its stages are killed, then the connection of another: GNU parallel starts both
 # shards again, so all are done in one run.
 over_ssh() {
-    local run at="over ssh" sessions
+    local run at="over ssh" connections
     open_ssh || { cat sshd.log; return 1; }
     export PARALLEL_SSH="ssh -F $PWD/ssh_config" PARALLEL_HOME=$PWD/parallel
     rm -f started go
@@ -137,11 +137,11 @@ over_ssh() {
     eventually test -e started && eventually test -e "$at/0.tar.part" &&
         eventually test -e "$at/1.tar.part" || { cat said; return 1; }
     [[ ! -e $at/0.tar && ! -e $at/1.tar ]] || return
-    mapfile -t sessions < <(ps -o pid= --ppid "${daemons[0]}" | tr -d ' ')
-    ((${#sessions[@]} >= 2)) || { echo "sessions: ${sessions[*]}"; return 1; }
+    mapfile -t connections < <(ps -o pid= --ppid "${daemons[0]}" | tr -d ' ')
+    ((${#connections[@]} >= 2)) || { echo "connections: ${connections[*]}"; return 1; }
     mapfile -t killed < <(workers "$at")
     ((${#killed[@]} >= 4)) || { echo "workers: ${killed[*]}"; return 1; }
-    kill -9 "${sessions[1]}" "${killed[@]}"
+    kill -9 "${connections[1]}" "${killed[@]}"
     : >go
     wait "$run" || { cat said; return 1; }
     tail -n 1 said | grep -q "^batch: 4 shards, 12 samples, 1 bad: $PWD/$at/classes.tsv$" && same "$at" ||
