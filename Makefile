@@ -55,9 +55,10 @@ TESTS = $(SUITES:%=$(BUILD)/tests/check_%)
 BENCH = $(BUILD)/tests/bench_conv $(BUILD)/tests/bench_model $(BUILD)/tests/bench_products \
 	$(BUILD)/tests/bench_run $(BUILD)/tests/bench_train
 PAGES = $(wildcard man/*.[157])
-MODELS = $(wildcard pipelines/models/*/*)
+MODELS = $(wildcard pipelines/models/*cifar10*/*)
+RECIPES = $(filter-out $(patsubst %/.,%,$(wildcard pipelines/*/.)),$(wildcard pipelines/*))
 
-.PHONY: all deps demo check check-shared bench asan install uninstall clean help tidy format
+.PHONY: all deps demo check check-shared check-cluster bench asan install uninstall clean help tidy format
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,9 +69,10 @@ help:
 	@echo 'make demo         installs what is missing, builds, makes pictures of a photo (PHOTO=)'
 	@echo 'make check        builds and runs every test'
 	@echo 'make check-shared the tests on real data and weights in ../shared as well'
+	@echo 'make check-cluster pipelines/batch over ssh and by Slurm, by daemons of its own'
 	@echo 'make bench        measures speed and memory against bare products (VIT=, PHOTO=)'
 	@echo 'make asan         every test with address and undefined-behaviour checks'
-	@echo 'make install      programs, pages and models under PREFIX ($(PREFIX)); DESTDIR'
+	@echo 'make install      programs, pages, models and recipes under PREFIX ($(PREFIX)); DESTDIR'
 	@echo 'make uninstall    removes them'
 	@echo 'make deps         installs the Debian packages that are missing'
 	@echo 'make tidy, format clang-tidy and clang-format over the sources'
@@ -119,6 +121,9 @@ check: all $(TESTS)
 check-shared: all $(TESTS) $(BENCH)
 	@BIN=$(BIN) STRICT=1 bash tests/run.sh --shared $(TESTS)
 
+check-cluster: all
+	@BIN=$(BIN) bash tests/cluster.sh
+
 bench: all $(BENCH)
 	@BIN=$(BIN) BUILD=$(BUILD) bash tests/bench.sh $(VIT)
 
@@ -134,6 +139,9 @@ install: all
 		install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
 	for file in $(MODELS); do \
 		install -D -m 644 $$file $(DESTDIR)$(DATADIR)/$${file#pipelines/} || exit 1; done
+	install -d $(DESTDIR)$(DATADIR)/pipelines
+	for file in $(RECIPES); do mode=644; test ! -x $$file || mode=755; \
+		install -m $$mode $$file $(DESTDIR)$(DATADIR)/pipelines || exit 1; done
 
 uninstall:
 	rm -f $(STAGES:%=$(DESTDIR)$(BINDIR)/%)
