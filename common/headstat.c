@@ -18,6 +18,18 @@ void head_lengths(double *lengths, const struct layout *layout, double height, d
             lengths[r * layout->columns + c] = hypot((double)r * height, (double)c * width);
 }
 
+double head_even_distance(const double *lengths, const struct layout *layout)
+{
+    const size_t rows = layout->rows, columns = layout->columns;
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) {
+            const size_t pairs = (r ? 2U : 1U) * (c ? 2U : 1U) * (rows - r) * (columns - c);
+            sum += (double)pairs * lengths[r * columns + c];
+        }
+    return sum / pow((double)rows * (double)columns, 2);
+}
+
 static double sum_row(const float *row, size_t n)
 {
     double sum = 0;

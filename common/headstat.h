@@ -18,6 +18,9 @@ struct head_numbers {
  * where a patch is height x width. */
 void head_lengths(double *lengths, const struct layout *layout, double height, double width);
 
+/* What attention spread evenly over the patches has: the mean of all pairs' length. */
+double head_even_distance(const double *lengths, const struct layout *layout);
+
 /* The first of the n rows that is no softmax's, n where all are: what isn't finite, is below 0,
  * or doesn't sum to 1 within a hundredth. */
 size_t head_fault(const float *a, size_t n);

@@ -91,7 +91,7 @@ def find_sinks(stream, heads, tokens, share, outlying):
     return sinks
 
 
-def measure(stream, heads, tokens, told, share, outlying):
+def measure(stream, heads, tokens, told, share, outlying, relative):
     """[heads, NUMBERS] of a layer [heads, tokens, tokens]."""
     heads = heads.astype(float)
     p, n = stream.prefix, stream.patches
@@ -110,7 +110,12 @@ def measure(stream, heads, tokens, told, share, outlying):
                       queries[:, :p].sum(1).mean(), np.trace(head[p:, p:]) / n,
                       effective_rank(head), np.mean(divergences) if divergences else np.nan,
                       sinks.sum(), head.mean(0)[sinks].sum()])
-    return np.array(table)
+    table = np.array(table)
+    if relative:
+        even = np.full(n, 1 / n)
+        table[:, 0] /= (even * (distances @ even)).sum()
+        table[:, 1] /= stats.entropy(even)
+    return table
 
 
 class Cases:
@@ -118,11 +123,12 @@ class Cases:
         self.lines = []
 
     def put(self, name, stream, layers=None, mean="none", columns=None, share=3, outlying=5,
-            told=None):
+            told=None, relative=False):
         options = [("-l", layers and ",".join(map(str, layers))), ("--mean", mean),
                    ("--stats", columns and ",".join(columns)), ("--sink-share", share),
                    ("--sink-norm", outlying)]
         command = "attnstat" + (" --prefix %d --grid %dx%d" % told if told else "")
+        command += " --relative" if relative else ""
         for option, value in options:
             if value not in (None, "none", 3, 5):
                 command += " %s %s" % (option, value)
@@ -130,7 +136,7 @@ class Cases:
         chosen = range(stream.layers) if layers is None else layers
         samples = [(key, layer, stream.residual.get((key, layer)),
                     measure(stream, stream.attention[key][layer],
-                            stream.residual.get((key, layer)), told, share, outlying))
+                            stream.residual.get((key, layer)), told, share, outlying, relative))
                    for key in stream.attention for layer in chosen]
         self.write(name, samples, mean, [name for name in NUMBERS
                                          if columns is None or name in columns])
@@ -272,6 +278,10 @@ def main():
     cases.put("share", plain, columns=["sink_share"], share=0.5, mean="both")
     cases.put("norm", plain, columns=["sink_share", "sinks"], outlying=0.5, mean="samples")
     cases.put("rank", plain, columns=["effective_rank"], mean="heads")
+    cases.put("relative", plain, columns=["distance", "entropy"], relative=True)
+    cases.put("relative-both", registers, mean="both", relative=True)
+    cases.put("relative-foreign", foreign, told=(1, 2, 3), relative=True)
+    cases.put("relative-single", single, relative=True)
     cases.put("divergence", plain, columns=["divergence"], layers=[1])
     write("cases.tsv", [[line] for line in cases.lines])
     write_singular()
