@@ -14,7 +14,7 @@ enum { MEAN_NONE, MEAN_HEADS, MEAN_SAMPLES, MEAN_BOTH };
 struct attnstat_options {
     const char *layers, *stats;
     int mean;
-    bool relative;
+    bool relative, readout;
     double sink_share, sink_norm;
     struct layout_wish wish;
 };
@@ -36,6 +36,10 @@ static const struct option_row rows[] = {
     { 0, "relative", OPTION_FLAG, NULL,
         "distance and entropy as shares of those of attention spread evenly over the patches",
         AT(relative), 0, 0, false },
+    { 0, "readout", OPTION_FLAG, NULL,
+        "of what the class token looks at, where the model's head reads that, not of what the "
+        "patches look at",
+        AT(readout), 0, 0, false },
     { 0, "sink-share", OPTION_NUMBER, "F",
         "a sink is a patch that takes more than F/N of N tokens' attention on average (3)",
         AT(sink_share), 0, 1e9, false },
@@ -88,6 +92,7 @@ static int open_attnstat(struct run *run, struct error *error)
     struct state *state = run->state = calloc(1, sizeof *state);
     if (!state)
         return fail_memory(error, sizeof *state);
+    state->wish.readout = options.readout;
     state->wish.sink_share = options.sink_share;
     state->wish.sink_norm = options.sink_norm;
     for (size_t i = 0; i < LAYER_NUMBERS; i++)
@@ -272,8 +277,7 @@ static int measure_layer(struct run *run, const struct sample *sample,
     if (status < 0)
         return fail(error, status, "layer %zu: %s", layer, error->text);
     if (options.relative)
-        make_relative(
-            state->numbers.bytes, heads, state->lengths.bytes, &attention->layout);
+        make_relative(state->numbers.bytes, heads, state->lengths.bytes, &attention->layout);
     return head_table_add(&state->sample, layer, heads, over_heads(),
         tokens.data ? RULE_NORM : RULE_SHARE, state->numbers.bytes, error);
 }
