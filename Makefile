@@ -25,15 +25,15 @@ DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-tu
 	libarchive-tools
 
 STAGES = preprocess vitfwd resnetfwd attnsplit attnstat rollout mapdiff gradcam finetune \
-	overlay topk tensorls tensorcat
+	overlay topk tensorls tensorcat tensorgrep
 FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_stack picture png pnm \
 	pth pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
 	stream_read stream_write tar tensors tiff tiff_client tiff_write webp zip
 COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \
-	checkpoint_rule checkpoint_state class_names classes colormap conv conv_gather conv_weights dataset \
+	checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm \
-	headonly headstat headtable input intake join kernels keylist labels layerstat loss map \
+	headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
 	mappair maptitle model model_about model_rule modelstage optimiser option params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \

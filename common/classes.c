@@ -66,6 +66,16 @@ size_t classes_count(const struct classes *classes, const char *model)
     return found ? json_array_size(found->names) : 0;
 }
 
+int classes_check(
+    const struct classes *classes, const char *model, size_t logits, struct error *error)
+{
+    const size_t known = classes_count(classes, model);
+    return known == 0 || known == logits
+               ? 0
+               : fail(error, BAD_SAMPLE, "logits.npy is of %zu classes, its model of %zu",
+                   logits, known);
+}
+
 const char *classes_name(const struct classes *classes, const char *model, size_t index)
 {
     const struct class_model *found = find_model(classes, model);
@@ -98,6 +108,21 @@ int label_read(const struct sample *sample, int64_t *label, struct error *error)
     if (!number || *end || strlen(text) != member->size)
         return fail(error, BAD_SAMPLE, "cls is not an integer");
     return 1;
+}
+
+int label_need(const struct sample *sample, const char *what, const char *model, size_t classes,
+    int64_t *label, struct error *error)
+{
+    const int found = label_read(sample, label, error);
+    if (found < 0)
+        return found;
+    if (found == 0)
+        return fail(
+            error, BAD_USAGE, "has no cls, which %s needs: see preprocess --labels", what);
+    if (classes > 0 && (*label < 0 || *label >= (int64_t)classes))
+        return fail(error, BAD_SAMPLE, "cls is %lld, %s has %zu classes", (long long)*label,
+            model ? model : "its model", classes);
+    return 0;
 }
 
 int model_read(const struct sample *sample, char **model, struct error *error)

@@ -18,6 +18,18 @@ void head_lengths(double *lengths, const struct layout *layout, double height, d
             lengths[r * layout->columns + c] = hypot((double)r * height, (double)c * width);
 }
 
+double head_even_distance(const double *lengths, const struct layout *layout)
+{
+    const size_t rows = layout->rows, columns = layout->columns;
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) {
+            const size_t pairs = (r ? 2U : 1U) * (c ? 2U : 1U) * (rows - r) * (columns - c);
+            sum += (double)pairs * lengths[r * columns + c];
+        }
+    return sum / pow((double)rows * (double)columns, 2);
+}
+
 static double sum_row(const float *row, size_t n)
 {
     double sum = 0;
@@ -57,14 +69,22 @@ static double weigh_lengths(
     return sum;
 }
 
-void head_measure(const float *a, const struct layout *layout, const double *lengths,
-    struct head_numbers *numbers)
+struct head_queries head_queries_of(const struct layout *layout, bool readout)
+{
+    const bool token = readout && !layout->mean && !layout->no_class && layout->prefix > 0;
+    return token ? (struct head_queries){ 0, 1 }
+                 : (struct head_queries){ layout->prefix, count_patches(layout) };
+}
+
+void head_measure(const float *a, const struct layout *layout,
+    const struct head_queries *queries, const double *lengths, struct head_numbers *numbers)
 {
     const size_t p = layout->prefix, patches = count_patches(layout), n = p + patches;
+    const double count = (double)queries->count;
     double distance = 0, entropy = 0, prefix = 0, diagonal = 0;
     size_t counted = 0;
-    for (size_t q = 0; q < patches; q++) {
-        const float *row = a + (p + q) * n, *seen = row + p;
+    for (size_t q = queries->first; q < queries->first + queries->count; q++) {
+        const float *row = a + q * n, *seen = row + p;
         double sum = 0, information = 0;
         for (size_t j = 0; j < p; j++)
             prefix += (double)row[j];
@@ -73,37 +93,38 @@ void head_measure(const float *a, const struct layout *layout, const double *len
             sum += value;
             information += value > 0 ? value * log(value) : 0;
         }
-        diagonal += (double)seen[q];
+        diagonal += (double)row[q];
         if (!(sum > 0))
             continue;
-        distance += weigh_lengths(seen, q, layout, lengths) / sum;
+        distance += q < p ? NAN : weigh_lengths(seen, q - p, layout, lengths) / sum;
         entropy += fmax(log(sum) - information / sum, 0);
         counted++;
     }
     *numbers = (struct head_numbers){
         .distance = counted > 0 ? distance / (double)counted : NAN,
         .entropy = counted > 0 ? entropy / (double)counted : NAN,
-        .prefix_mass = prefix / (double)patches,
-        .diagonal_mass = diagonal / (double)patches,
+        .prefix_mass = prefix / count,
+        .diagonal_mass = diagonal / count,
     };
 }
 
-void head_received(const float *a, size_t n, double *received)
+void head_received(
+    const float *a, size_t n, const struct head_queries *queries, double *received)
 {
     for (size_t j = 0; j < n; j++)
         received[j] = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = queries->first; i < queries->first + queries->count; i++)
         for (size_t j = 0; j < n; j++)
             received[j] += (double)a[i * n + j];
     for (size_t j = 0; j < n; j++)
-        received[j] /= (double)n;
+        received[j] /= (double)queries->count;
 }
 
-double head_information(const float *a, const float *b, const struct layout *layout)
+double head_information(
+    const float *a, const float *b, size_t n, const struct head_queries *queries)
 {
-    const size_t p = layout->prefix, patches = count_patches(layout), n = p + patches;
     double information = 0;
-    for (size_t q = p; q < n; q++) {
+    for (size_t q = queries->first; q < queries->first + queries->count; q++) {
         const float *x = a + q * n, *y = b + q * n;
         const double half_x = 0.5 / sum_row(x, n), half_y = 0.5 / sum_row(y, n);
         for (size_t j = 0; j < n; j++) {
@@ -111,7 +132,7 @@ double head_information(const float *a, const float *b, const struct layout *lay
             information += mean > 0 ? mean * log(mean) : 0;
         }
     }
-    return information / (double)patches;
+    return information / (double)queries->count;
 }
 
 size_t head_rank_room(size_t n)

@@ -1,22 +1,34 @@
 /*
  * Numbers of one head of attention, after the softmax: a is f32 [n, n], n = prefix + rows *
- * columns of the layout, finite, nowhere below 0. Queries are the patches: rows prefix and on
- * of a. Sums are in double; nothing is allocated. METHODS and attnstat(1) have the definitions.
+ * columns of the layout, finite, nowhere below 0. Queries are rows of a. Sums are in double;
+ * nothing is allocated. METHODS and attnstat(1) have the definitions.
  */
 #ifndef SACCADE_HEADSTAT_H
 #define SACCADE_HEADSTAT_H
 
 #include "common/map.h"
 
+struct head_queries {
+    size_t first, count;
+};
+
+/* The patches; or, for readout, whom the head reads: the class token, where it isn't the
+ * patches' mean. */
+struct head_queries head_queries_of(const struct layout *layout, bool readout);
+
 struct head_numbers {
-    double distance; /* in the unit of the table; NaN where no query looks at a patch */
-    double entropy;  /* nats; NaN likewise */
+    double distance; /* in the unit of the table; NaN where no query looks at a patch, and where
+                        they are no patches and so nowhere */
+    double entropy;  /* nats; NaN where no query looks at a patch */
     double prefix_mass, diagonal_mass;
 };
 
 /* lengths[rows, columns]: between the centres of two patches so many rows and columns apart,
  * where a patch is height x width. */
 void head_lengths(double *lengths, const struct layout *layout, double height, double width);
+
+/* What attention spread evenly over the patches has: the mean of all pairs' length. */
+double head_even_distance(const double *lengths, const struct layout *layout);
 
 /* The first of the n rows that is no softmax's, n where all are: what isn't finite, is below 0,
  * or doesn't sum to 1 within a hundredth. */
@@ -27,18 +39,20 @@ size_t head_fault(const float *a, size_t n);
  * with the row divided by its sum over them, mean over the queries that give them anything;
  * masses over the rows as they are, mean over all queries.
  */
-void head_measure(const float *a, const struct layout *layout, const double *lengths,
-    struct head_numbers *numbers);
+void head_measure(const float *a, const struct layout *layout,
+    const struct head_queries *queries, const double *lengths, struct head_numbers *numbers);
 
-/* received[n]: what each token is given, mean over all tokens' rows. */
-void head_received(const float *a, size_t n, double *received);
+/* received[n]: what each token is given, mean over the queries. */
+void head_received(
+    const float *a, size_t n, const struct head_queries *queries, double *received);
 
 /*
  * The mean over queries of sum_j m ln m over all tokens j, m = (a[q,j] + b[q,j]) / 2 with rows
  * divided by their sums. With I for it the mean Jensen-Shannon divergence of two heads is
  * (I(a,a) + I(b,b)) / 2 - I(a,b), in nats.
  */
-double head_information(const float *a, const float *b, const struct layout *layout);
+double head_information(
+    const float *a, const float *b, size_t n, const struct head_queries *queries);
 
 /* Of doubles, for the next. */
 size_t head_rank_room(size_t n);
@@ -49,10 +63,10 @@ double head_rank(const float *a, size_t n, double *room);
 
 /*
  * A token of a layer is a sink where it is a patch and received[n], the mean over heads of
- * head_received, is more than share / n there; and, where norms[n], the lengths of the tokens'
- * vectors, aren't NULL, its norm is above the patches' median by more than outlying times their
- * median absolute deviation (Darcet et al. 2024 for what they are). Sets sinks[n], returns how
- * many there are. room: n doubles.
+ * head_received by all tokens, is more than share / n there; and, where norms[n], the lengths
+ * of the tokens' vectors, aren't NULL, its norm is above the patches' median by more than
+ * outlying times their median absolute deviation (Darcet et al. 2024 for what they are). Sets
+ * sinks[n], returns how many there are. room: n doubles.
  */
 size_t find_sinks(bool *sinks, const struct layout *layout, const double *received,
     double share, const double *norms, double outlying, double *room);

@@ -13,6 +13,7 @@ struct job {
     const double *lengths;
     const float *attention;
     size_t heads, n;
+    struct head_queries queries;
     double *received, *information, *rank;
     size_t *faults; /* a head's first row that is no softmax's; n: all are */
     struct layer_numbers *numbers;
@@ -46,7 +47,7 @@ static void measure_head(void *argument, size_t h, size_t worker)
     job->faults[h] = head_fault(a, n);
     if (job->faults[h] < n)
         return;
-    head_measure(a, job->layout, job->lengths, &numbers);
+    head_measure(a, job->layout, &job->queries, job->lengths, &numbers);
     of[DISTANCE] = numbers.distance;
     of[ENTROPY] = numbers.entropy;
     of[PREFIX_MASS] = numbers.prefix_mass;
@@ -54,7 +55,7 @@ static void measure_head(void *argument, size_t h, size_t worker)
     if (wanted[EFFECTIVE_RANK])
         of[EFFECTIVE_RANK] = head_rank(a, n, job->rank + worker * head_rank_room(n));
     if (wants_sinks(job->wish))
-        head_received(a, n, job->received + h * n);
+        head_received(a, n, &(struct head_queries){ 0, n }, job->received + h * n);
 }
 
 /* Of pair number i the heads are i / heads and i % heads; half of them say nothing new. */
@@ -64,8 +65,8 @@ static void compare_heads(void *argument, size_t i, size_t worker)
     const size_t size = job->n * job->n, g = i / job->heads, h = i % job->heads;
     (void)worker;
     if (g <= h)
-        job->information[i] =
-            head_information(job->attention + g * size, job->attention + h * size, job->layout);
+        job->information[i] = head_information(
+            job->attention + g * size, job->attention + h * size, job->n, &job->queries);
 }
 
 static void set_divergences(const struct job *job)
@@ -101,7 +102,7 @@ static int set_norms(
 static void set_sinks(const struct job *job, const double *norms, double *room, bool *sinks)
 {
     const size_t n = job->n, heads = job->heads;
-    double *mean = job->received + heads * n;
+    double *mean = job->received + heads * n, *read = mean + n;
     for (size_t j = 0; j < n; j++) {
         mean[j] = 0;
         for (size_t h = 0; h < heads; h++)
@@ -110,9 +111,14 @@ static void set_sinks(const struct job *job, const double *norms, double *room, 
     const size_t count = find_sinks(
         sinks, job->layout, mean, job->wish->sink_share, norms, job->wish->sink_norm, room);
     for (size_t h = 0; h < heads; h++) {
+        const double *given = job->received + h * n;
         double share = 0;
+        if (job->wish->readout) {
+            head_received(job->attention + h * n * n, n, &job->queries, read);
+            given = read;
+        }
         for (size_t j = 0; j < n; j++)
-            share += sinks[j] ? job->received[h * n + j] : 0;
+            share += sinks[j] ? given[j] : 0;
         job->numbers[h].of[SINKS] = (double)count;
         job->numbers[h].of[SINK_SHARE] = share;
     }
@@ -124,7 +130,7 @@ static int reserve(
     const size_t heads = job->heads, n = job->n;
     int status = scratch_reserve(&stat->faults, heads * sizeof *job->faults, error);
     if (status == 0)
-        status = scratch_reserve(&stat->received, (heads + 1) * n * sizeof(double), error);
+        status = scratch_reserve(&stat->received, (heads + 2) * n * sizeof(double), error);
     if (status == 0)
         status = scratch_reserve(&stat->information, heads * heads * sizeof(double), error);
     if (status == 0 && job->wish->wanted[EFFECTIVE_RANK])
@@ -146,6 +152,7 @@ int layerstat_measure(struct layerstat *stat, struct threads *threads,
         .attention = attention,
         .heads = heads,
         .n = layout->prefix + layout->rows * layout->columns,
+        .queries = head_queries_of(layout, wish->readout),
         .numbers = numbers };
     if (heads > LAYER_MAX_HEADS)
         return fail(error, BAD_SAMPLE, "has %zu heads, more than %d", heads, LAYER_MAX_HEADS);

@@ -13,7 +13,7 @@ enum layer_number {
     EFFECTIVE_RANK,
     DIVERGENCE, /* NaN where the layer has one head */
     SINKS,      /* how many; the layer's, so the same for each head */
-    SINK_SHARE, /* what a head gives to them, mean over all tokens' rows */
+    SINK_SHARE, /* what a head gives to them, mean over all tokens' rows, or readout's */
     LAYER_NUMBERS
 };
 
@@ -23,6 +23,7 @@ enum { LAYER_MAX_HEADS = 1024 };
 
 struct layer_wish {
     bool wanted[LAYER_NUMBERS]; /* what costs much is left out where it isn't: NaN */
+    bool readout; /* of the queries that the model's head reads, instead of the patches */
     double sink_share, sink_norm;
 };
 
@@ -32,7 +33,7 @@ struct layer_numbers {
 
 /* Memory for layer after layer; all zero to begin with. */
 struct layerstat {
-    struct scratch received;    /* [heads, tokens] and their mean over heads [tokens] */
+    struct scratch received;    /* [heads, tokens], their mean over heads, and one row */
     struct scratch information; /* [heads, heads] */
     struct scratch rank;        /* head_rank_room a thread */
     struct scratch norms;       /* [tokens], and as many to work in */

@@ -14,6 +14,7 @@ enum { MEAN_NONE, MEAN_HEADS, MEAN_SAMPLES, MEAN_BOTH };
 struct attnstat_options {
     const char *layers, *stats;
     int mean;
+    bool relative, readout;
     double sink_share, sink_norm;
     struct layout_wish wish;
 };
@@ -32,6 +33,13 @@ static const struct option_row rows[] = {
         "one row for all heads of a layer; one for all samples, at the end, with standard "
         "deviations; or both (default: none)",
         AT(mean), 0, 0, false },
+    { 0, "relative", OPTION_FLAG, NULL,
+        "distance and entropy as shares of those of attention spread evenly over the patches",
+        AT(relative), 0, 0, false },
+    { 0, "readout", OPTION_FLAG, NULL,
+        "of what the class token looks at, where the model's head reads that, not of what the "
+        "patches look at",
+        AT(readout), 0, 0, false },
     { 0, "sink-share", OPTION_NUMBER, "F",
         "a sink is a patch that takes more than F/N of N tokens' attention on average (3)",
         AT(sink_share), 0, 1e9, false },
@@ -84,6 +92,7 @@ static int open_attnstat(struct run *run, struct error *error)
     struct state *state = run->state = calloc(1, sizeof *state);
     if (!state)
         return fail_memory(error, sizeof *state);
+    state->wish.readout = options.readout;
     state->wish.sink_share = options.sink_share;
     state->wish.sink_norm = options.sink_norm;
     for (size_t i = 0; i < LAYER_NUMBERS; i++)
@@ -199,10 +208,22 @@ static void read_patch(
         return;
     }
     patch[0] = patch[1] = 1;
-    if (state->wish.wanted[DISTANCE] && !state->warned)
+    if (state->wish.wanted[DISTANCE] && !options.relative && !state->warned)
         run_warn(run, sample->key,
             "nothing says how large a patch is: distances are in patches, not in pixels");
     state->warned = true;
+}
+
+/* By --relative: divided by what evenly spread attention has; NaN over a single patch. */
+static void make_relative(struct layer_numbers *numbers, size_t heads, const double *lengths,
+    const struct layout *layout)
+{
+    const double distance = head_even_distance(lengths, layout);
+    const double entropy = log((double)layout->rows * (double)layout->columns);
+    for (size_t h = 0; h < heads; h++) {
+        numbers[h].of[DISTANCE] /= distance;
+        numbers[h].of[ENTROPY] /= entropy;
+    }
 }
 
 /* What must be the same for a mean over samples to mean something. */
@@ -255,6 +276,8 @@ static int measure_layer(struct run *run, const struct sample *sample,
         state->numbers.bytes, error);
     if (status < 0)
         return fail(error, status, "layer %zu: %s", layer, error->text);
+    if (options.relative)
+        make_relative(state->numbers.bytes, heads, state->lengths.bytes, &attention->layout);
     return head_table_add(&state->sample, layer, heads, over_heads(),
         tokens.data ? RULE_NORM : RULE_SHARE, state->numbers.bytes, error);
 }

@@ -1,8 +1,8 @@
 /* topk: reads logits, writes the most likely classes as text. */
 #include "common/classes.h"
+#include "common/logits.h"
 #include "common/stage.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,24 +62,6 @@ static int note_model(
     return strcmp(name, "model") == 0 ? classes_add(&topk->classes, member, error) : 0;
 }
 
-static int get_logits(
-    struct topk *topk, const struct sample *sample, struct floats *logits, struct error *error)
-{
-    if (!sample_find(sample, "logits.npy"))
-        return fail(error, BAD_USAGE,
-            sample_find(sample, "model.json")
-                ? "has no logits: they were dropped, or its model has no classifier"
-                : "has no logits: run vitfwd or resnetfwd");
-    int status = sample_floats(sample, "logits.npy", 1, logits, &topk->scratch, error);
-    if (status == 0 && logits->count == 0)
-        status = fail(error, BAD_SAMPLE, "logits.npy is of no classes");
-    for (size_t i = 0; i < logits->count && status == 0; i++)
-        if (isnan(logits->data[i]) || logits->data[i] == INFINITY)
-            status = fail(
-                error, BAD_SAMPLE, "logits.npy: class %zu is %f", i, (double)logits->data[i]);
-    return status;
-}
-
 static int compare_ranked(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
@@ -88,9 +70,7 @@ static int compare_ranked(const void *left, const void *right)
     return a->index < b->index ? -1 : 1;
 }
 
-/* Sorts the logits; sum: of exp(logit - greatest), which can't overflow. */
-static int rank_logits(
-    struct topk *topk, const struct floats *logits, double *sum, struct error *error)
+static int rank_logits(struct topk *topk, const struct floats *logits, struct error *error)
 {
     if (logits->count > topk->room) {
         free(topk->ranked);
@@ -103,11 +83,7 @@ static int rank_logits(
     for (size_t i = 0; i < logits->count; i++)
         topk->ranked[i] = (struct ranked){ logits->data[i], i };
     qsort(topk->ranked, logits->count, sizeof *topk->ranked, compare_ranked);
-    const double greatest = (double)topk->ranked[0].logit;
-    *sum = 0;
-    for (size_t i = logits->count; i-- > 0;)
-        *sum += exp((double)topk->ranked[i].logit - greatest);
-    return isinf(greatest) ? fail(error, BAD_SAMPLE, "logits.npy: every class is -inf") : 0;
+    return 0;
 }
 
 static int print_row(struct run *run, const char *key, size_t rank, double prob,
@@ -155,34 +131,34 @@ static int print_rows(struct run *run, const struct sample *sample, const char *
 {
     const struct options *options = run->options;
     struct topk *topk = run->state;
-    const size_t known = classes_count(&topk->classes, model);
-    if (known > 0 && known != logits->count)
-        return fail(error, BAD_SAMPLE, "logits.npy is of %zu classes, its model of %zu",
-            logits->count, known);
+    int status = classes_check(&topk->classes, model, logits->count, error);
+    if (status < 0)
+        return status;
+    const struct softmax softmax = softmax_of(logits->data, logits->count);
     char label[24] = "";
     int64_t number;
-    double sum = 0;
     const int labelled = label_read(sample, &number, error);
     if (labelled > 0)
         snprintf(label, sizeof label, "%lld", (long long)number);
-    int status = labelled < 0 ? labelled : rank_logits(topk, logits, &sum, error);
+    status = labelled < 0 ? labelled : rank_logits(topk, logits, error);
     size_t target = 0;
     if (status == 0 && options->target)
         status = rank_target(topk, sample, logits->count, &target, error);
     for (size_t i = 0; i < logits->count && status == 0; i++) {
         if (i >= options->count && i != target)
             continue;
-        const double above = (double)topk->ranked[i].logit - (double)topk->ranked[0].logit;
-        status = print_row(run, sample->key, i, exp(above) / sum, label, model, error);
+        const double prob = softmax_prob(&softmax, topk->ranked[i].logit);
+        status = print_row(run, sample->key, i, prob, label, model, error);
     }
     return status;
 }
 
 static int process_sample(struct run *run, struct sample *sample, struct error *error)
 {
+    struct topk *topk = run->state;
     struct floats logits;
     char *model = NULL;
-    int status = get_logits(run->state, sample, &logits, error);
+    int status = logits_read(sample, &logits, &topk->scratch, error);
     if (status == 0)
         status = model_read(sample, &model, error);
     if (status == 0)

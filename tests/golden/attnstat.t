@@ -219,6 +219,10 @@ attnstat reads attention, writes numbers of its layers and heads as text
                           one row for all heads of a layer; one for all samples,
                           at the end, with standard deviations; or both
                           (default: none)
+      --relative          distance and entropy as shares of those of attention
+                          spread evenly over the patches
+      --readout           of what the class token looks at, where the model's
+                          head reads that, not of what the patches look at
       --sink-share F      a sink is a patch that takes more than F/N of N
                           tokens' attention on average (3)
       --sink-norm K       and where there are tokens, one whose norm is above

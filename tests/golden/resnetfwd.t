@@ -163,7 +163,7 @@ resnetfwd: --grad : takes pred, true or an index: the class names of tiny:64728a
 2
 resnetfwd: --grad 1.5: takes pred, true or an index: the class names of tiny:64728a48 are not known (id2label in its configuration would tell, or a labels.tsv where no other model lies: see saccade(7))
 2
-resnetfwd: cat: has no cls, so --grad true has no class: see preprocess --labels
+resnetfwd: cat: has no cls, which --grad true needs: see preprocess --labels
 2
 
 $ printf '0\tlion\n1\tant, emmet\n2\tzebra\n3\tant bear\n4\tlion\n5\tf\n6\tg\n' >labels.tsv; mkdir named; cp tiny.safetensors named/model.safetensors; cp tiny.json named/config.json; cp labels.tsv named; for g in emmet ZEBRA lion bear; do resnetfwd -m named -g $g --at none cat.tar 2>said | tar xOf - cat.model.json 2>/dev/null | grep -o '"target":{"index":[^}]*"logit"'; grep -v sample said; done

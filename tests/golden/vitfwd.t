@@ -455,7 +455,7 @@ vitfwd: --grad do: no class of vit-cifar10-p4:aef0a747 has that name; near it: 5
 vitfwd: --grad 1.5: takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
 2
 $ vitfwd -g true cat.tar >/dev/null
-vitfwd: cat: has no cls, so --grad true has no class: see preprocess --labels
+vitfwd: cat: has no cls, which --grad true needs: see preprocess --labels
 [exit 2]
 $ echo 7 >cat.cls; echo 11 >dog.cls; tar cf classed.tar cat.jpg cat.cls dog.jpg dog.cls; vitfwd -l none -g true classed.tar >true.tar
 vitfwd: dog: cls is 11, vit-cifar10-p4:aef0a747 has 10 classes

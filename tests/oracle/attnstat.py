@@ -91,26 +91,33 @@ def find_sinks(stream, heads, tokens, share, outlying):
     return sinks
 
 
-def measure(stream, heads, tokens, told, share, outlying):
+def measure(stream, heads, tokens, told, share, outlying, relative, readout):
     """[heads, NUMBERS] of a layer [heads, tokens, tokens]."""
     heads = heads.astype(float)
     p, n = stream.prefix, stream.patches
     places = np.indices(stream.grid).reshape(2, -1).T * stream.patch_size(told)
     distances = spatial.distance_matrix(places, places)
     sinks = find_sinks(stream, heads, tokens, share, outlying)
+    token = readout and p > 0 and stream.readout == "cls"
+    asking = [0] if token else range(p, p + n)
     table = []
     for h, head in enumerate(heads):
-        queries, inner = head[p:], head[p:, p:]
+        queries, inner = head[asking], head[asking, p:]
         inner = inner[inner.sum(1) > 0] / inner.sum(1)[inner.sum(1) > 0, None]
-        between = distances[head[p:, p:].sum(1) > 0]
-        divergences = [np.mean(spatial.distance.jensenshannon(queries, other[p:], axis=1)**2)
+        between = np.nan if token else distances[head[p:, p:].sum(1) > 0]
+        divergences = [np.mean(spatial.distance.jensenshannon(queries, other[asking], axis=1)**2)
                        for other in np.delete(heads, h, 0)]
         table.append([(inner * between).sum(1).mean() if len(inner) else np.nan,
                       stats.entropy(inner, axis=1).mean() if len(inner) else np.nan,
-                      queries[:, :p].sum(1).mean(), np.trace(head[p:, p:]) / n,
+                      queries[:, :p].sum(1).mean(), np.mean(np.diag(head)[asking]),
                       effective_rank(head), np.mean(divergences) if divergences else np.nan,
-                      sinks.sum(), head.mean(0)[sinks].sum()])
-    return np.array(table)
+                      sinks.sum(), (queries if readout else head).mean(0)[sinks].sum()])
+    table = np.array(table)
+    if relative:
+        even = np.full(n, 1 / n)
+        table[:, 0] /= (even * (distances @ even)).sum()
+        table[:, 1] /= stats.entropy(even)
+    return table
 
 
 class Cases:
@@ -118,11 +125,13 @@ class Cases:
         self.lines = []
 
     def put(self, name, stream, layers=None, mean="none", columns=None, share=3, outlying=5,
-            told=None):
+            told=None, relative=False, readout=False):
         options = [("-l", layers and ",".join(map(str, layers))), ("--mean", mean),
                    ("--stats", columns and ",".join(columns)), ("--sink-share", share),
                    ("--sink-norm", outlying)]
         command = "attnstat" + (" --prefix %d --grid %dx%d" % told if told else "")
+        command += " --relative" if relative else ""
+        command += " --readout" if readout else ""
         for option, value in options:
             if value not in (None, "none", 3, 5):
                 command += " %s %s" % (option, value)
@@ -130,7 +139,8 @@ class Cases:
         chosen = range(stream.layers) if layers is None else layers
         samples = [(key, layer, stream.residual.get((key, layer)),
                     measure(stream, stream.attention[key][layer],
-                            stream.residual.get((key, layer)), told, share, outlying))
+                            stream.residual.get((key, layer)), told, share, outlying, relative,
+                            readout))
                    for key in stream.attention for layer in chosen]
         self.write(name, samples, mean, [name for name in NUMBERS
                                          if columns is None or name in columns])
@@ -272,6 +282,12 @@ def main():
     cases.put("share", plain, columns=["sink_share"], share=0.5, mean="both")
     cases.put("norm", plain, columns=["sink_share", "sinks"], outlying=0.5, mean="samples")
     cases.put("rank", plain, columns=["effective_rank"], mean="heads")
+    cases.put("relative", plain, columns=["distance", "entropy"], relative=True)
+    cases.put("relative-both", registers, mean="both", relative=True)
+    cases.put("relative-foreign", foreign, told=(1, 2, 3), relative=True)
+    cases.put("relative-single", single, relative=True)
+    for stream in (plain, registers, pooled, special):
+        cases.put(stream.name + "-readout", stream, readout=True, share=1.5, outlying=2)
     cases.put("divergence", plain, columns=["divergence"], layers=[1])
     write("cases.tsv", [[line] for line in cases.lines])
     write_singular()
