@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define ROUNDING 1e-12 /* of shares */
+
 const char *const map_score_names[MAP_SCORES] = { "share_inside", "share_area", "over_centre",
     "pointing", "iou" };
 const char *const baseline_names[BASELINES] = { "uniform", "centre", "random" };
@@ -55,7 +57,7 @@ static double share_inside(const struct scored_grid *grid, const float *values)
         inside += above_0(values[i]) * grid->inside[i];
         all += above_0(values[i]) * grid->scored[i];
     }
-    return all > 0 ? inside / all : NAN;
+    return all > 0 ? fmin(inside / all, 1) : NAN;
 }
 
 /* Of the cells that have the greatest value and whose centre isn't ignored. */
@@ -129,6 +131,8 @@ int map_score(const struct scored_grid *grid, const float *values, double centre
     const double both = overlap(grid, order);
     scores[SHARE_INSIDE] = share_inside(grid, values);
     scores[OVER_CENTRE] = scores[SHARE_INSIDE] - centre;
+    if (fabs(scores[OVER_CENTRE]) < ROUNDING)
+        scores[OVER_CENTRE] = 0;
     scores[POINTING] = point(grid, values);
     scores[IOU] = both / (2 * grid->area - both);
     return 0;

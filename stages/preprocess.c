@@ -439,8 +439,8 @@ static int finish_preprocess(struct run *run, struct error *error)
         run_warn(run, preprocess->first_unlabelled, "has no label%s",
             and_others(preprocess->unlabelled));
     if (preprocess->unmasked > 0)
-        run_warn(run, preprocess->first_unmasked, "has no mask%s",
-            and_others(preprocess->unmasked));
+        run_warn(
+            run, preprocess->first_unmasked, "has no mask%s", and_others(preprocess->unmasked));
     return 0;
 }
 

@@ -233,7 +233,7 @@ def samples():
     yield "all-edge", np.full((48, 64), 3, np.uint8), [("a", noise(4, 4), crop)]
     yield "all-inside", np.full((48, 64), 1, np.uint8), [("a", noise(4, 4), crop)]
     edge = np.full((48, 64), 2, np.uint8)
-    edge[16:32, 24:40], edge[20:22, 60:62] = 3, 1
+    edge[16:32, 24:40], edge[20:22, 50:52] = 3, 1
     middle = np.zeros((3, 3), "<f4")
     middle[1, 1] = 1
     yield "on-edge", edge, [("a", middle, (8.0, 0.0, 56.0, 48.0)), ("b", middle, (0.0, 0.0, 64.0, 48.0))]
