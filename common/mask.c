@@ -12,17 +12,17 @@
 
 #define LEAST_SHARE 1e-12 /* of a cell: below are rounding errors */
 
-int mask_rule_parse(
-    struct mask_rule *rule, const char *inside, const char *ignore, struct error *error)
+int mask_rule_parse(struct mask_rule *rule, const char *option, const char *inside,
+    const char *ignore, struct error *error)
 {
     bool wanted[256], ignored[256] = { false };
-    int status = inside ? parse_list("--inside", inside, 256, wanted, error) : 0;
+    int status = inside ? parse_list(option, inside, 256, wanted, error) : 0;
     if (status == 0 && ignore)
         status = parse_list("--ignore", ignore, 256, ignored, error);
     for (size_t i = 0; i < 256 && status == 0; i++) {
         if (inside && wanted[i] && ignored[i])
-            return fail(error, BAD_USAGE, "--inside %.100s, --ignore %.100s: %zu can't be both",
-                inside, ignore, i);
+            return fail(error, BAD_USAGE, "%s %.100s, --ignore %.100s: %zu can't be both",
+                option, inside, ignore, i);
         const bool is_inside = inside ? wanted[i] : i > 0;
         rule->classes[i] = ignored[i] ? MASK_IGNORED : is_inside ? MASK_INSIDE : MASK_OUTSIDE;
     }
@@ -44,7 +44,8 @@ int mask_read(const struct sample *sample, const struct mask_rule *rule, struct 
     const size_t pixels = (size_t)picture.width * picture.height;
     for (size_t i = 0; i < pixels; i++)
         picture.rgb[i] = rule->classes[picture.rgb[3 * i]];
-    *mask = (struct mask){ picture.width, picture.height, picture.rgb };
+    uint8_t *classes = realloc(picture.rgb, pixels);
+    *mask = (struct mask){ picture.width, picture.height, classes ? classes : picture.rgb };
     return 0;
 }
 

@@ -14,10 +14,10 @@ struct mask_rule {
     uint8_t classes[256];
 };
 
-/* --inside and --ignore, lists of values or NULL: by default what isn't 0 is inside, and
- * nothing is ignored. BAD_USAGE. */
-int mask_rule_parse(
-    struct mask_rule *rule, const char *inside, const char *ignore, struct error *error);
+/* Lists of values, or NULL: by default what isn't 0 is inside, and nothing is ignored. option:
+ * that which says what is inside; the other is --ignore. BAD_USAGE. */
+int mask_rule_parse(struct mask_rule *rule, const char *option, const char *inside,
+    const char *ignore, struct error *error);
 
 struct mask {
     uint32_t width, height;

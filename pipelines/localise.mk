@@ -54,10 +54,10 @@ $(located)/summary.tsv: $(locating)/maps.tar
 	@mkdir -p $(@D)
 	$(run) 'mapscore $(trimap) --mean -o $@ $<'
 
-# Six of the photos.
+# Six of the photos: each map on a scale of its own, for where its mass lies is asked, not how much.
 $(located)/figures.png: $(locating)/maps.tar
 	@mkdir -p $(@D)
-	$(run) "tensorcat --every $$(((localise_pictures + 5) / 6)) $< | overlay -o $@"
+	$(run) "tensorcat --every $$(((localise_pictures + 5) / 6)) $< | overlay --outline 1 --scale panel -o $@"
 
 $(locating)/chart: $(located)/summary.tsv localise.gp
 	@if command -v gnuplot >/dev/null; then \

@@ -62,7 +62,7 @@ static int open_mapscore(struct run *run, struct error *error)
     struct state *state = run->state = calloc(1, sizeof *state);
     if (!state)
         return fail_memory(error, sizeof *state);
-    return mask_rule_parse(&state->rule, options.inside, options.ignore, error);
+    return mask_rule_parse(&state->rule, "--inside", options.inside, options.ignore, error);
 }
 
 static int print_heading(struct run *run, const json_t *programs, struct error *error)
