@@ -1,7 +1,6 @@
 # gnuplot -e "table='summary.tsv'; picture='chart.png'" localise.gp: a table of mapscore --mean as
 # bars with their intervals, a colour a model; baselines grey, the centre map's level a line.
 set terminal pngcairo size 1100, 860 noenhanced font 'sans,11'
-set output picture
 set datafile separator tab
 set datafile missing ''
 set style fill solid
@@ -10,9 +9,13 @@ set grid ytics linecolor rgb '#dddddd'
 set border 3
 set tics nomirror
 set xtics rotate by 40 right scale 0
-set pointintervalbox 0
 unset key
 of_table(column) = system(sprintf("sed 1d '%s' | cut -f %d | sed 's/:.*//' | grep . | awk '!seen[$0]++'", table, column))
+if (of_table(6) eq '') {
+    print table.': no numbers, so no chart'
+    exit
+}
+set output picture
 models = of_table(4)
 colour(model) = model eq '' ? 0xaaaaaa : model[1 : strlen(word(models, 1))] eq word(models, 1) ? 0x0072b2 : 0x009e73
 do for [i = 1 : words(models)] {
@@ -34,7 +37,8 @@ do for [i = 1 : 4] {
     set xrange [-0.6 : STATS_records - 0.4]
     plot table skip 1 using 0:c:(colour(strcol(4))):xtic(2) with boxes linecolor rgb variable, \
         level with lines linecolor rgb '#d55e00' dashtype 2 linewidth 2, \
-        table skip 1 using 0:c:c+1:c+2 with yerrorbars linecolor rgb '#222222' linewidth 1.5 pointtype 7 pointsize 0.3
+        table skip 1 using 0:c+1:(0):(column(c + 2) - column(c + 1)) with vectors \
+            heads size screen 0.005,90 linecolor rgb '#222222' linewidth 1.5
     do for [j = 1 : 10] { unset label j }
 }
 unset multiplot
