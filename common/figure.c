@@ -148,6 +148,9 @@ static int draw_panels(
                 plan->row_y[k / plan->columns]);
         if (status == 0 && panel->values)
             status = draw_map(plan, k, canvas, &warned, warning, error);
+        if (status == 0 && panel->mask)
+            panel_draw_mask(panel->mask, canvas, (uint32_t)plan->column_x[k % plan->columns],
+                (uint32_t)plan->row_y[k / plan->columns], cell->width, cell->height);
     }
     free(scaled.rgb);
     const size_t said = strlen(warning->text);

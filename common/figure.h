@@ -36,8 +36,9 @@ struct panel {
                        reach beyond the picture (padding) or show a part of it (crop); unused
                        without a picture or values */
     bool is_signed; /* drawn on a diverging scale centred on 0 */
-    const char *quantity; /* what the values are, named at the bar; or NULL */
-    uint32_t marked;      /* 1 + the index, row by row, of a cell to be outlined; 0: none */
+    const char *quantity;    /* what the values are, named at the bar; or NULL */
+    uint32_t marked;         /* 1 + the index, row by row, of a cell to be outlined; 0: none */
+    const struct mask *mask; /* of the picture, whose inside is to be outlined; or NULL */
 };
 /* Neither picture nor values: an empty place in the grid. */
 

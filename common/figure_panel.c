@@ -229,3 +229,29 @@ int panel_draw_map(const struct panel *panel, const struct scale *scale,
         mark_cell(panel, canvas, x, y, &across, &down, width);
     return 0;
 }
+
+/* Whether pixel i, j of a panel is inside of the mask; beyond the panel's edges none is. */
+static bool drawn_inside(
+    const struct mask *mask, int64_t i, int64_t j, uint32_t width, uint32_t height)
+{
+    if (i < 0 || j < 0 || i >= width || j >= height)
+        return false;
+    const size_t column = (size_t)(((double)i + 0.5) * mask->width / width);
+    const size_t row = (size_t)(((double)j + 0.5) * mask->height / height);
+    return mask->classes[row * mask->width + column] == MASK_INSIDE;
+}
+
+void panel_draw_mask(const struct mask *mask, struct picture *canvas, uint32_t x, uint32_t y,
+    uint32_t width, uint32_t height)
+{
+    const int64_t thick = width > 640 ? 2 : 1;
+    for (int64_t j = 0; j < height; j++)
+        for (int64_t i = 0; i < width; i++) {
+            const bool inside = drawn_inside(mask, i, j, width, height);
+            if (inside != drawn_inside(mask, i - thick, j, width, height)
+                || inside != drawn_inside(mask, i + thick, j, width, height)
+                || inside != drawn_inside(mask, i, j - thick, width, height)
+                || inside != drawn_inside(mask, i, j + thick, width, height))
+                canvas_fill(canvas, x + i, y + j, 1, 1, inside ? 0xffffff : 0x202020);
+        }
+}

@@ -6,6 +6,7 @@
 
 #include "common/colormap.h"
 #include "common/figure.h"
+#include "common/mask.h"
 
 /* What the ends of the colours mean, and what there is to show. */
 struct scale {
@@ -57,6 +58,10 @@ int panel_picture(const struct picture *picture, uint32_t width, uint32_t height
 int panel_draw_map(const struct panel *panel, const struct scale *scale,
     const struct colormap *map, const struct figure_options *options, struct picture *canvas,
     uint32_t x, uint32_t y, uint32_t width, uint32_t height, struct error *error);
+
+/* Outlines the inside of the panel's mask, over all else. */
+void panel_draw_mask(const struct mask *mask, struct picture *canvas, uint32_t x, uint32_t y,
+    uint32_t width, uint32_t height);
 
 /* A colour bar with its high end up, pointed at those ends that values lie beyond. */
 void bar_draw_upright(const struct scale *scale, const struct colormap *map,

@@ -1,9 +1,14 @@
 #include "common/map.h"
 
 #include <ctype.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define BOX_LEAST 1e-3 /* pixels, of a side */
+#define BOX_MOST 1e9
 
 enum { MAX_GRID = 1 << 16, MAX_PATCHES = 1 << 20 };
 
@@ -348,4 +353,22 @@ void map_release(struct map *map)
 {
     json_decref(map->info);
     map->info = NULL;
+}
+
+int map_check(const struct map *map, struct error *error)
+{
+    const double *box = map->box;
+    if (map->queries > 0)
+        return fail(error, BAD_USAGE,
+            "map.%s has a map for each of %zu queries: make one of a single query with -q",
+            map->name, map->queries);
+    if (map->rows > INT_MAX || map->columns > INT_MAX)
+        return fail(error, BAD_SAMPLE, "map.%s is too large", map->name);
+    for (size_t i = 0; i < 4 && map->has_box; i++)
+        if (!(fabs(box[i]) <= BOX_MOST) || !(box[i % 2 + 2] - box[i % 2] >= BOX_LEAST))
+            return fail(error, BAD_SAMPLE,
+                "map.%s.json: its box [%g,%g,%g,%g] is no part of a "
+                "picture",
+                map->name, box[0], box[1], box[2], box[3]);
+    return 0;
 }

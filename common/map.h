@@ -92,6 +92,10 @@ void map_release(struct map *map);
 int map_find(const struct sample *sample, const char *name, struct map *map,
     struct scratch *scratch, struct error *error);
 
+/* What is compared or scored: a single grid whose box, where it has one, can lie in a picture.
+ * BAD_USAGE: a map with queries; BAD_SAMPLE. */
+int map_check(const struct map *map, struct error *error);
+
 enum { MAP_MAX_NAME = 64 }; /* of a name that is given */
 
 /* Whether NAME can name a map: lower case [a-z0-9_+-]+, at most MAP_MAX_NAME. */

@@ -1,13 +1,10 @@
 #include "common/mappair.h"
 #include "common/emd.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BOX_LEAST 1e-3 /* pixels, of a side */
-#define BOX_MOST 1e9
 #define POSITIONS 0x1p40 /* in a cell */
 
 void map_pair_free(struct map_pair *pair)
@@ -18,29 +15,11 @@ void map_pair_free(struct map_pair *pair)
     free(pair->tree.bytes);
 }
 
-static int check_map(const struct map *map, struct error *error)
-{
-    const double *box = map->box;
-    if (map->queries > 0)
-        return fail(error, BAD_USAGE,
-            "map.%s has a map for each of %zu queries: make one of a single query with -q",
-            map->name, map->queries);
-    if (map->rows > INT_MAX || map->columns > INT_MAX)
-        return fail(error, BAD_SAMPLE, "map.%s is too large", map->name);
-    for (size_t i = 0; i < 4 && map->has_box; i++)
-        if (!(fabs(box[i]) <= BOX_MOST) || !(box[i % 2 + 2] - box[i % 2] >= BOX_LEAST))
-            return fail(error, BAD_SAMPLE,
-                "map.%s.json: its box [%g,%g,%g,%g] is no part of a "
-                "picture",
-                map->name, box[0], box[1], box[2], box[3]);
-    return 0;
-}
-
 static int check_maps(const struct map *a, const struct map *b, struct error *error)
 {
-    int status = check_map(a, error);
+    int status = map_check(a, error);
     if (status == 0)
-        status = check_map(b, error);
+        status = map_check(b, error);
     if (status < 0)
         return status;
     if (a->has_box != b->has_box)

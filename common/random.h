@@ -21,7 +21,9 @@ enum random_purpose {
     RANDOM_BATCH,
     RANDOM_WEIGHTS,
     RANDOM_PATHS,
-    RANDOM_PATCHES
+    RANDOM_PATCHES,
+    RANDOM_MAP,
+    RANDOM_SAMPLES
 };
 
 struct random random_of(

@@ -22,6 +22,7 @@ static void free_sample(struct sheet_sample *sample)
 {
     free(sample->key);
     picture_free(&sample->picture);
+    mask_free(&sample->mask);
     *sample = (struct sheet_sample){ 0 };
 }
 
@@ -31,7 +32,7 @@ void sheet_clear(struct sheet *sheet)
     for (size_t i = 0; i < sheet->sample_count; i++)
         free_sample(&sheet->samples[i]);
     free(sheet->maps);
-    *sheet = (struct sheet){ 0 };
+    *sheet = (struct sheet){ .outline = sheet->outline };
 }
 
 static struct sheet_map *next_map(struct sheet *sheet, struct error *error)
@@ -167,6 +168,17 @@ static int add_maps(struct sheet *sheet, struct sheet_sample *to, const struct s
     return status;
 }
 
+static int add_mask(struct sheet_sample *to, const struct sample *sample,
+    const struct mask_rule *outline, struct error *error)
+{
+    const struct picture *picture = &to->picture;
+    const int status = mask_read(sample, outline, &to->mask, error);
+    if (status == 0 && (to->mask.width != picture->width || to->mask.height != picture->height))
+        return fail(error, BAD_SAMPLE, "mask.png is of %ux%u pixels, the picture of %ux%u",
+            to->mask.width, to->mask.height, picture->width, picture->height);
+    return status;
+}
+
 int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures,
     struct error *warning, struct error *error)
 {
@@ -178,6 +190,8 @@ int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures,
     if (status == 0 && member)
         status = picture_decode(
             member->bytes, member->size, PICTURE_MAX_PIXELS, &to->picture, error);
+    if (status == 0 && member && sheet->outline)
+        status = add_mask(to, sample, sheet->outline, error);
     if (status == 0)
         status = add_maps(sheet, to, sample, &oddities, error);
     if (status < 0) {
@@ -275,6 +289,7 @@ static struct panel map_panel(
         .quantity = map->quantity + skip };
     memcpy(panel.box, map->box, sizeof panel.box);
     panel.marked = map->marked;
+    panel.mask = sample->mask.classes ? &sample->mask : NULL;
     return panel;
 }
 
@@ -285,7 +300,8 @@ static void put_sample(struct table *table, const struct sheet *sheet,
     const bool name_model = !only_model(sheet);
     if (heading)
         table->panels[table->count++] = (struct panel){ .title = sample->key,
-            .picture = sample->picture.rgb ? &sample->picture : NULL };
+            .picture = sample->picture.rgb ? &sample->picture : NULL,
+            .mask = sample->mask.classes ? &sample->mask : NULL };
     for (size_t i = 0; i < sample->count; i++)
         table->panels[table->count++] =
             map_panel(sample, &sheet->maps[sample->first + i], name_model);

@@ -11,6 +11,7 @@
 #define SACCADE_SHEET_H
 
 #include "common/figure.h"
+#include "common/mask.h"
 #include "formats/stream.h"
 
 enum { SHEET_SAMPLES = 64 };
@@ -18,6 +19,7 @@ enum { SHEET_SAMPLES = 64 };
 struct sheet_sample {
     char *key;
     struct picture picture; /* .rgb NULL where the sample has none */
+    struct mask mask;       /* .classes NULL where none is outlined */
     size_t first, count;    /* its maps */
 };
 
@@ -41,14 +43,15 @@ struct sheet {
     size_t sample_count;
     struct sheet_map *maps;
     size_t map_count, map_room;
+    const struct mask_rule *outline; /* what of the pictures' masks is outlined, or NULL */
 };
 
 /*
  * Adds a sample while sample_count < SHEET_SAMPLES: its first picture, unless !pictures, and
  * its maps. *warning: a map is all zeros, has values that aren't finite, or doesn't say which
  * part of the picture it shows and is taken to show all; empty where there is nothing to say.
- * BAD_USAGE where it has no maps, BAD_SAMPLE where they or the picture are broken or don't
- * belong together; the sheet is then as before.
+ * BAD_USAGE where it has no maps, or no mask that is to be outlined, BAD_SAMPLE where they or
+ * the picture are broken or don't belong together; the sheet is then as before.
  */
 int sheet_add(struct sheet *sheet, const struct sample *sample, bool pictures,
     struct error *warning, struct error *error);

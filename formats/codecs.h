@@ -16,6 +16,7 @@ struct decoding {
     struct picture *picture;
     int orientation; /* EXIF, 1 to 8 */
     struct error *error;
+    bool values; /* as picture_decode_values; of the codecs only PNG's is asked for them */
 };
 
 int jpeg_decode(struct decoding *decoding);

@@ -67,7 +67,7 @@ char *key_encode(const char *name, size_t length)
     return key;
 }
 
-static uint64_t hash_key(const char *key)
+uint64_t key_hash(const char *key)
 {
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a, then mixed */
     for (; *key; key++)
@@ -104,7 +104,7 @@ int keys_add(struct keys *keys, const char *key, struct error *error)
         free(keys->hashes);
         *keys = grown;
     }
-    const int added = keys_place(keys, hash_key(key));
+    const int added = keys_place(keys, key_hash(key));
     keys->count += (size_t)added;
     return added;
 }

@@ -219,22 +219,38 @@ static int apply_orientation(struct decoding *decoding)
     return 0;
 }
 
+static int decode(struct decoding *decoding, const struct codec *codec)
+{
+    int status = codec->decode(decoding);
+    if (!status)
+        status = apply_orientation(decoding);
+    if (status)
+        picture_free(decoding->picture);
+    return status;
+}
+
 int picture_decode(const void *bytes, size_t size, uint64_t max_pixels, struct picture *picture,
     struct error *error)
 {
-    struct decoding decoding = { bytes, size, 0, max_pixels, picture, 1, error };
+    struct decoding decoding = { bytes, size, 0, max_pixels, picture, 1, error, false };
     const struct codec *codec = find_codec(bytes, size);
     *picture = (struct picture){ 0 };
     if (size == 0)
         return fail(error, BAD_SAMPLE, "empty");
     if (!codec)
         return fail(error, BAD_SAMPLE, "not a jpeg, png, tiff, webp, gif or pnm picture");
-    int status = codec->decode(&decoding);
-    if (!status)
-        status = apply_orientation(&decoding);
-    if (status)
-        picture_free(picture);
-    return status;
+    return decode(&decoding, codec);
+}
+
+int picture_decode_values(const void *bytes, size_t size, uint64_t max_pixels,
+    struct picture *picture, struct error *error)
+{
+    struct decoding decoding = { bytes, size, 0, max_pixels, picture, 1, error, true };
+    const struct codec *codec = find_codec(bytes, size);
+    *picture = (struct picture){ 0 };
+    if (!codec || codec->decode != png_decode)
+        return fail(error, BAD_SAMPLE, size ? "not a png picture" : "empty");
+    return decode(&decoding, codec);
 }
 
 void picture_free(struct picture *picture)

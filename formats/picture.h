@@ -36,6 +36,13 @@ struct picture {
 int picture_decode(const void *bytes, size_t size, uint64_t max_pixels, struct picture *picture,
     struct error *error);
 
+/*
+ * The same of a PNG whose numbers count, not its colours: grey of up to 8 bits as it is stored,
+ * unscaled, or the indices of a palette; each number thrice, as red, green and blue.
+ */
+int picture_decode_values(const void *bytes, size_t size, uint64_t max_pixels,
+    struct picture *picture, struct error *error);
+
 void picture_free(struct picture *picture);
 
 /* "jpeg", "png", "tiff", "webp", "gif", "pnm" by the first bytes, or NULL. */

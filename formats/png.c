@@ -90,6 +90,27 @@ static void ask_for_rgb(struct reading *reading)
         png_set_gray_to_rgb(reading->codec);
 }
 
+/* To a byte a pixel: its grey level or its index, whatever bits it has. */
+static void ask_for_values(struct reading *reading)
+{
+    const int type = png_get_color_type(reading->codec, reading->info);
+    const bool palette = type == PNG_COLOR_TYPE_PALETTE;
+    if ((!palette && (type & PNG_COLOR_MASK_COLOR))
+        || png_get_bit_depth(reading->codec, reading->info) > 8)
+        png_error(reading->codec, "Neither grey of up to 8 bits nor of a palette");
+    png_set_packing(reading->codec);
+    png_set_strip_alpha(reading->codec);
+}
+
+/* count bytes at the start of rgb become three of each. */
+static void spread_values(uint8_t *rgb, size_t count)
+{
+    while (count-- > 0) {
+        const uint8_t value = rgb[count];
+        memset(rgb + 3 * count, value, 3);
+    }
+}
+
 static int read_header(struct reading *reading)
 {
     png_structp codec = reading->codec;
@@ -107,18 +128,24 @@ static int read_rows(struct reading *reading)
     png_structp codec = reading->codec;
     const uint32_t width = png_get_image_width(codec, reading->info);
     const uint32_t height = png_get_image_height(codec, reading->info);
-    ask_for_rgb(reading);
+    const size_t line = (reading->decoding->values ? 1 : 3) * (size_t)width;
+    if (reading->decoding->values)
+        ask_for_values(reading);
+    else
+        ask_for_rgb(reading);
     const int passes = png_set_interlace_handling(codec);
     png_read_update_info(codec, reading->info);
-    if (png_get_rowbytes(codec, reading->info) != 3 * (size_t)width)
+    if (png_get_rowbytes(codec, reading->info) != line)
         png_error(codec, "unexpected row size");
     int status = decoding_allocate(reading->decoding, width, height);
     if (status)
         return status;
     for (int pass = 0; pass < passes; pass++)
         for (uint32_t y = 0; y < height; y++)
-            png_read_row(codec, reading->decoding->picture->rgb + 3 * (size_t)width * y, NULL);
+            png_read_row(codec, reading->decoding->picture->rgb + line * y, NULL);
     png_read_end(codec, NULL);
+    if (reading->decoding->values)
+        spread_values(reading->decoding->picture->rgb, (size_t)width * height);
     return 0;
 }
 

@@ -85,6 +85,8 @@ struct keys {
 /* 1 where the key was new, 0 where it was there, BAD_SYSTEM. */
 int keys_add(struct keys *keys, const char *key, struct error *error);
 void keys_free(struct keys *keys);
+/* The hash; never 0. */
+uint64_t key_hash(const char *key);
 
 /* Members whose JSON (compact, one line) is made from an object, which is taken over. */
 int sample_add_json(

@@ -23,7 +23,7 @@ static const enum picture_format formats[] = { PICTURE_PNG, PICTURE_TIFF, PICTUR
     PICTURE_PPM };
 
 struct overlay_options {
-    const char *directory, *range;
+    const char *directory, *range, *outline;
     int colormap, scale, upsample, format;
     double clip, alpha;
     uint64_t columns, width;
@@ -55,6 +55,8 @@ static const struct option_row rows[] = {
         49, false },
     { 0, "alpha", OPTION_NUMBER, "A", "opacity of the maps, 0 to 1 (default: 0.5)", AT(alpha),
         0, 1, false },
+    { 0, "outline", OPTION_TEXT, "LIST",
+        "outline what of mask.png has these values, from 0 to 255", AT(outline), 0, 0, false },
     { 0, "columns", OPTION_COUNT, "N",
         "panels in a row (default: near-square; of several samples, a row each)", AT(columns),
         1, 65536, false },
@@ -80,6 +82,7 @@ struct state {
     enum picture_format format;
     const char *ending;
     struct sheet sheet;
+    struct mask_rule outline;
     uint64_t more; /* samples beyond SHEET_SAMPLES */
     FILE *paths;   /* with -d: figures to be renamed at the end, NUL behind each */
     uint32_t frame_width, frame_height; /* with --format ppm: of the first */
@@ -154,7 +157,10 @@ static int open_overlay(struct run *run, struct error *error)
         .columns = (uint32_t)options.columns,
         .panel_width = (uint32_t)options.width,
         .upsample = (enum upsample)options.upsample };
-    const int status = set_range(&state->figure, error);
+    int status = set_range(&state->figure, error);
+    if (status == 0 && options.outline)
+        status = mask_rule_parse(&state->outline, "--outline", options.outline, NULL, error);
+    state->sheet.outline = options.outline ? &state->outline : NULL;
     return status < 0 ? status : open_directory(run, state, error);
 }
 

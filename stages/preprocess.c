@@ -2,6 +2,7 @@
 #include "common/anymodel.h"
 #include "common/input.h"
 #include "common/labels.h"
+#include "common/mask.h"
 #include "common/sources.h"
 #include "common/progress.h"
 #include "common/stage.h"
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 struct options {
-    const char *model, *state, *size, *mean, *std, *labels, *files_from;
+    const char *model, *state, *size, *mean, *std, *labels, *masks, *files_from;
     uint64_t heads, resize, max_pixels; /* resize 0: not given, and so on */
     double crop_pct;
     int filter, fit; /* -1 */
@@ -53,6 +54,9 @@ static const struct option_row rows[] = {
         "write true labels: by a table of names and labels, or by the directory a picture is "
         "in",
         AT(labels), 0, 0, false },
+    { 0, "masks", OPTION_PATH, "DIR",
+        "add masks: of a picture a/b.jpg the PNG DIR/a/b.png or DIR/b.png", AT(masks), 0, 0,
+        false },
     { 'T', "files-from", OPTION_PATH, "FILE", "read further names from FILE, one a line",
         AT(files_from), 0, 0, true },
     { '0', "null", OPTION_FLAG, NULL, "names of --files-from end in NUL", AT(null), 0, 0,
@@ -71,8 +75,8 @@ struct preprocess {
     struct sources_wishes from;
     struct sources *sources;
     struct labels *labels;
-    uint64_t unlabelled;
-    char *first_unlabelled;
+    uint64_t unlabelled, unmasked;
+    char *first_unlabelled, *first_unmasked;
 
     /* Of a batch. */
     struct sample *const *samples;
@@ -173,6 +177,18 @@ static int open_labels(struct run *run, struct error *error)
     return labels_walk(&preprocess->labels, from, error);
 }
 
+static int check_masks(const struct options *options, struct error *error)
+{
+    struct stat about;
+    if (!options->masks)
+        return 0;
+    if (stat(options->masks, &about) < 0)
+        return fail_errno(error, "--masks %.800s", options->masks);
+    return S_ISDIR(about.st_mode)
+               ? 0
+               : fail(error, BAD_USAGE, "--masks %.800s: no directory", options->masks);
+}
+
 /* The model, as far as its pictures and its classes go; without one where options say all. */
 static int open_model(struct run *run, struct error *error)
 {
@@ -251,6 +267,8 @@ static int open_preprocess(struct run *run, struct error *error)
     if (status == 0)
         status = open_labels(run, error);
     if (status == 0)
+        status = check_masks(options, error);
+    if (status == 0)
         status = open_model(run, error);
     if (status == 0 && !options->pack)
         status = input_rule(&preprocess->model, &preprocess->wishes, &rule, error);
@@ -267,6 +285,7 @@ static void close_preprocess(struct run *run)
     sources_close(preprocess->sources);
     labels_free(preprocess->labels);
     free(preprocess->first_unlabelled);
+    free(preprocess->first_unmasked);
     free(preprocess->statuses);
     free(preprocess->errors);
     free(preprocess);
@@ -298,6 +317,28 @@ static int add_label(struct run *run, struct sample *sample, struct error *error
     return sample_add_text(sample, "cls", text, error);
 }
 
+/* One that came in a shard stays where there is none here. */
+static int add_mask(struct run *run, struct sample *sample, struct error *error)
+{
+    struct preprocess *preprocess = run->state;
+    const struct options *options = run->options;
+    const int found =
+        mask_add(sample, options->masks, sources_path(preprocess->sources), error);
+    if (found == 0 && !sample_find(sample, "mask.png") && preprocess->unmasked++ == 0)
+        preprocess->first_unmasked = strdup(sample->key);
+    return found < 0 ? found : 0;
+}
+
+static int add_known(struct run *run, struct sample *sample, struct error *error)
+{
+    const struct preprocess *preprocess = run->state;
+    const struct options *options = run->options;
+    int status = preprocess->labels ? add_label(run, sample, error) : 0;
+    if (status == 0 && options->masks)
+        status = add_mask(run, sample, error);
+    return status;
+}
+
 /* A file that is no picture comes as a sample with a member that says why, and is rejected with
  * the others of its batch: so messages too come in the samples' order. */
 static int next_sample(struct run *run, struct sample *sample, struct error *error)
@@ -314,9 +355,8 @@ static int next_sample(struct run *run, struct sample *sample, struct error *err
         const bool named = length && strncmp(why.text, path, length) == 0;
         const char *text = why.text + (named ? length : 0);
         status = sample_add_text(sample, WHY, text + strspn(text, ": "), error);
-    } else if (status == 1 && preprocess->labels && !sample->bad
-               && strcmp(sample->key, STREAM_KEY) != 0) {
-        status = add_label(run, sample, error);
+    } else if (status == 1 && !sample->bad && strcmp(sample->key, STREAM_KEY) != 0) {
+        status = add_known(run, sample, error);
     } else {
         return status;
     }
@@ -398,6 +438,9 @@ static int finish_preprocess(struct run *run, struct error *error)
     if (preprocess->unlabelled > 0)
         run_warn(run, preprocess->first_unlabelled, "has no label%s",
             and_others(preprocess->unlabelled));
+    if (preprocess->unmasked > 0)
+        run_warn(
+            run, preprocess->first_unmasked, "has no mask%s", and_others(preprocess->unmasked));
     return 0;
 }
 

@@ -164,8 +164,8 @@ static void colours_of(float a, float b, bool is_signed, const char *quantity,
     struct picture picture = plain_picture(320, 40);
     const float first[2] = { a, 0 }, second[2] = { b, 0 };
     const struct panel panels[2] = {
-        { "a", &picture, first, 1, 2, { 0, 0, 320, 40 }, is_signed, NULL, 0 },
-        { "b", &picture, second, 1, 2, { 0, 0, 320, 40 }, is_signed, quantity, 0 },
+        { "a", &picture, first, 1, 2, { 0, 0, 320, 40 }, is_signed, NULL, 0, NULL },
+        { "b", &picture, second, 1, 2, { 0, 0, 320, 40 }, is_signed, quantity, 0, NULL },
     };
     struct error warning;
     struct picture figure = drawn(panels, 2, options, &warning);
@@ -213,7 +213,7 @@ START_TEST(gaps_and_zeros)
     struct picture picture = plain_picture(600, 400);
     const float holes[4] = { 0, NAN, 1, INFINITY }, zeros[4] = { 0 }, none[1] = { NAN };
     struct panel panel = { "holes\nmore", &picture, holes, 2, 2, { 0, 0, 600, 400 }, false,
-        NULL, 0 };
+        NULL, 0, NULL };
     struct error warning;
     uint64_t x, y;
     for (int how = UPSAMPLE_BILINEAR; how <= UPSAMPLE_BICUBIC; how++) {
@@ -253,7 +253,8 @@ START_TEST(marks_a_cell)
 {
     struct picture picture = plain_picture(600, 400);
     const float values[6] = { 1, 1, 1, 1, 1, 1 };
-    struct panel panel = { "t", &picture, values, 2, 3, { 0, 0, 600, 400 }, false, NULL, 5 };
+    struct panel panel = { "t", &picture, values, 2, 3, { 0, 0, 600, 400 }, false, NULL, 5,
+        NULL };
     struct error warning;
     uint64_t x, y;
     place(&panel, 1, &opaque, 0, &x, &y);
@@ -279,11 +280,47 @@ START_TEST(marks_a_cell)
 }
 END_TEST
 
+/* A mask of half the picture's pixels a side: white on the inside of its edge, dark outside. */
+START_TEST(outlines_mask)
+{
+    struct picture picture = plain_picture(600, 400);
+    static uint8_t classes[200 * 300];
+    const struct mask mask = { 300, 200, classes };
+    struct panel panel = { .picture = &picture };
+    struct error warning;
+    uint64_t x, y;
+    for (size_t i = 0; i < sizeof classes; i++) /* columns 100 to 199, rows 50 on */
+        classes[i] =
+            i / 300 < 50 || i % 300 < 100 || i % 300 >= 200 ? MASK_IGNORED : MASK_INSIDE;
+    place(&panel, 1, &opaque, 0, &x, &y);
+    struct picture plain = drawn(&panel, 1, &opaque, &warning);
+    panel.mask = &mask;
+    struct picture outlined = drawn(&panel, 1, &opaque, &warning);
+    for (uint64_t j = 0; j < 400; j++)
+        for (uint64_t i = 0; i < 600; i++) {
+            const bool across = i >= 199 && i <= 400, down = j >= 99;
+            const bool in = i >= 200 && i < 400 && j >= 100;
+            const bool corner = j == 99 && (i == 199 || i == 400);
+            const bool edge = i <= 200 || i >= 399 || j <= 100 || j == 399;
+            const uint8_t *was = pixel(&plain, x + i, y + j);
+            const uint8_t *is = pixel(&outlined, x + i, y + j);
+            if (across && down && edge && !corner)
+                ck_assert_int_eq(is[0], in ? 0xff : 0x20);
+            else
+                ck_assert_mem_eq(is, was, 3);
+        }
+    free(plain.rgb);
+    free(outlined.rgb);
+    free(picture.rgb);
+}
+END_TEST
+
 START_TEST(refuses)
 {
     struct picture picture = plain_picture(64, 48);
     const float values[4] = { 0, 1, 2, 3 };
-    const struct panel good = { "t", &picture, values, 2, 2, { 0, 0, 64, 48 }, false, NULL, 0 };
+    const struct panel good = { "t", &picture, values, 2, 2, { 0, 0, 64, 48 }, false, NULL, 0,
+        NULL };
     struct panel panels[64];
     struct picture figure;
     struct error warning, error;
@@ -340,6 +377,7 @@ int main(void)
     tcase_add_test(cases, shares_scale);
     tcase_add_test(cases, gaps_and_zeros);
     tcase_add_test(cases, marks_a_cell);
+    tcase_add_test(cases, outlines_mask);
     tcase_add_test(cases, refuses);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -40,6 +40,8 @@ START_TEST(streams_differ)
         random_of(1, RANDOM_ORDER, 2, 3),
         random_of(1, RANDOM_WEIGHTS, 2, 3),
         random_of(1, RANDOM_PATHS, 2, 3),
+        random_of(1, RANDOM_MAP, 2, 3),
+        random_of(1, RANDOM_SAMPLES, 2, 3),
         random_of(1, RANDOM_PICTURE, 3, 3),
         random_of(1, RANDOM_PICTURE, 2, 4),
         random_of(1, RANDOM_PICTURE, 3, 2),

@@ -8,7 +8,7 @@ export pictures=$shared/data/cifar10/cifar10-test.tar
 export resnet20=$shared/weights/resnet20-12fca82f.th
 cd "$SCRATCH"
 names=(cifar-accuracy resnet-accuracy cifar-flat gradients-flat photos vit-vs-cnn misnamed-pets
-    deterministic)
+    localise deterministic)
 if [[ ! -d $shared/data ]]; then
     for name in "${names[@]}"; do skip "shared-$name" "there is no ../shared"; done
     exit 0
@@ -84,6 +84,21 @@ vit_vs_cnn() {
 misnamed_pets() {
     preprocess "$shared/data/pets3/images" >pets.tar || return 1
     tensorls pets.tar | awk -F'\t' '$2 == "input.npy" { n++ } END { print n; exit n != 600 }'
+}
+
+# All of them, the two among them; of one, Abyssinian_34, the trimap has no animal at all.
+localise() {
+    env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT/pipelines" localise OUT="$PWD/located" \
+        DATA="$shared/data/pets3" RESNET="$resnet20" PICTURES=600 || return 1
+    cut -f 1,2,6-8 located/localise/summary.tsv
+    awk -F'\t' 'NR > 1 { bad += !($7 <= $6 && $6 <= $8) }
+        $2 == "uniform" { bad += $1 != 599 || ($6 / $9 - 600 / 599) ^ 2 > 1e-9 }
+        $2 == "centre" { bad += !($6 > $9) || $12 != 0 }
+        $2 == "gradcam" { bad += !($13 > 0) }
+        END { exit bad || NR != 9 }' located/localise/summary.tsv &&
+        awk -F'\t' '$1 == "images/Abyssinian_5" && $6 != "" { n++ } $6 == "" && $3 != "attn-gradcam" { empty[$1] }
+            END { for (key in empty) n += key == "images/Abyssinian_34" ? 10 : 100; exit n != 18 || NR != 4801 }' \
+            located/localise/scores.tsv
 }
 
 deterministic() {

@@ -23,13 +23,14 @@ make_places() {
 make_streams() {
     cp "$DATA/pictures/rgb420.jpg" a.jpg
     cp "$DATA/pictures/rgb444.jpg" c.jpg
+    mkdir -p masks && cp "$DATA/pictures/grey1.png" masks/a.png && cp masks/a.png masks/c.png
     maps() {
         vitfwd | rollout -k --as other | rollout -k --discard 0.5 --as another
     }
-    preprocess a.jpg c.jpg | maps >maps.tar &&
+    preprocess --masks masks a.jpg c.jpg | maps >maps.tar &&
         make_places a c && tensorcat --join maps.tar places.tar >whole.tar || return
     printf 'no picture' >b.jpg
-    preprocess a.jpg b.jpg c.jpg | maps >maps.tar
+    preprocess --masks masks a.jpg b.jpg c.jpg | maps >maps.tar
     [[ $? == 1 ]] && make_places a b c || return
     tensorcat --join maps.tar places.tar >bad.tar
     [[ $? == 1 ]]

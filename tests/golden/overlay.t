@@ -64,3 +64,20 @@ overlay: --clip 60: takes a number from 0 to 49
 $ overlay --width 16000 --columns 1 map.tar | wc -c
 overlay: a figure of 16000x10614 pixels is over the limit of 100000000: use a smaller --width
 0
+
+# A mask's outline; where it isn't there or doesn't fit.
+
+$ mkdir masks; cp $DATA/pictures/grey1.png masks/grey.png; cp $DATA/pictures/grey1.png masks/gradient101x67.png; preprocess --masks masks grey.jpg gradient101x67.ppm 2>/dev/null | vitfwd 2>/dev/null | rollout 2>/dev/null >masked.tar; overlay --outline 1 -d outlined masked.tar; overlay -d plain masked.tar 2>/dev/null; cmp -s plain/grey.png outlined/grey.png; echo $?
+overlay: gradient101x67: mask.png is of 23x17 pixels, the picture of 101x67
+overlay: 2 samples, 1 bad
+1
+
+$ overlay --outline 2 masked.tar -d none 2>/dev/null; cmp plain/grey.png none/grey.png
+
+$ overlay --outline 1 map.tar -o no.png
+overlay: gradient101x67: has no mask.png: say preprocess --masks DIR
+[exit 2]
+
+$ overlay --outline 300 map.tar -o no.png
+overlay: --outline 300: there are 256, 0 to 255
+[exit 2]

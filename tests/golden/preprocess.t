@@ -417,6 +417,45 @@ $ preprocess --pack -L list0 set
 preprocess: list0: not a table of names and labels
 [exit 2]
 
+# Masks: of the longest end of the path that there is one for; in a shard, of the key.
+
+$ mkdir -p masks/pics photos/pics; cp $DATA/pictures/grey1.png masks/a.png; cp $DATA/pictures/grey2.png masks/pics/a.png; cp $DATA/pictures/grey4.png masks/c.d.png; cp $DATA/pictures/rgb444.jpg photos/pics/a.jpg; cp photos/pics/a.jpg photos/a.JPG; cp photos/pics/a.jpg photos/c.d.jpg; cp photos/pics/a.jpg photos/none.jpg; cp photos/pics/a.jpg photos/other.jpg
+
+$ preprocess --pack --masks masks photos ../"${PWD##*/}"/photos/../photos/a.JPG >masked.tar; tar tf masked.tar | grep -v stream; for member in photos/a photos/pics/a photos/c%2Ed; do tar xOf masked.tar $member.mask.png | md5sum; done | diff - <(md5sum <masks/a.png; md5sum <masks/pics/a.png; md5sum <masks/c.d.png)
+preprocess: photos/none: has no mask (and so for 1 more)
+preprocess: 6 samples
+photos/a.jpg
+photos/a.mask.png
+photos/c%2Ed.jpg
+photos/c%2Ed.mask.png
+photos/none.jpg
+photos/other.jpg
+photos/pics/a.jpg
+photos/pics/a.mask.png
+work/photos/%2E%2E/photos/a.jpg
+work/photos/%2E%2E/photos/a.mask.png
+
+$ mkdir empty; preprocess --pack --masks empty masked.tar | tensorls 2>/dev/null | grep -c mask.png
+preprocess: photos/none: has no mask (and so for 1 more)
+preprocess: 6 samples
+4
+
+$ tar xf masked.tar; tar cf foreign.tar --exclude '*.mask.png' photos/pics photos/none.jpg; preprocess --pack --masks masks foreign.tar | tensorls 2>/dev/null | cut -f 1,2
+preprocess: photos/none: has no mask
+preprocess: 2 samples
+key	member
+photos/pics/a	jpg
+photos/pics/a	mask.png
+photos/none	jpg
+
+$ preprocess --pack --masks nowhere photos
+preprocess: --masks nowhere: No such file or directory
+[exit 4]
+
+$ preprocess --pack --masks masks/a.png photos
+preprocess: --masks masks/a.png: no directory
+[exit 2]
+
 # The same bytes and messages for every number of threads.
 
 $ for j in 1 2 5; do preprocess -j $j $(cat all) $DATA/resample pics cut.jpg missing 2>said | md5sum - said; done | sort -u | wc -l
