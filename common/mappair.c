@@ -315,6 +315,27 @@ int map_pair_numbers(struct map_pair *pair, struct map_numbers *numbers, struct 
     return move_earth(pair, numbers, error);
 }
 
+struct map_grain map_pair_grain(const struct map_pair *pair, size_t which)
+{
+    const size_t cells = pair->rows * pair->columns;
+    const double *values = pair->values[which];
+    double greatest = 0, sum = 0, entropy = 0;
+    size_t above = 0;
+    for (size_t i = 0; i < cells; i++) {
+        greatest = fmax(greatest, values[i]);
+        sum += fmax(values[i], 0);
+    }
+    if (!pair->finite || !(greatest > 0))
+        return (struct map_grain){ NAN, NAN };
+    for (size_t i = 0; i < cells; i++) {
+        const double share = values[i] / sum;
+        above += values[i] > greatest / 2;
+        entropy -= share > 0 ? share * log(share) : 0;
+    }
+    return (struct map_grain){ (double)above / (double)cells,
+        cells > 1 ? entropy / log((double)cells) : NAN };
+}
+
 /* What a map's values are divided by. */
 static double unit_of(const double *values, size_t cells, enum map_scale scale)
 {
@@ -325,6 +346,18 @@ static double unit_of(const double *values, size_t cells, enum map_scale scale)
     }
     const double unit = scale == SCALE_SUM ? sum : scale == SCALE_MAX ? most : 1;
     return unit > 0 ? unit : 1;
+}
+
+/* The rank counts from the greatest. */
+void map_pair_scale(const struct map_pair *pair, size_t which, enum map_scale scale, float *to)
+{
+    const size_t cells = pair->rows * pair->columns;
+    const double *values = pair->values[which], unit = unit_of(values, cells, scale);
+    for (size_t i = 0; i < cells; i++)
+        to[i] = !pair->finite ? NAN
+                : scale == SCALE_RANK
+                    ? (float)(1 - (pair->ranks[which][i] - 0.5) / (double)cells)
+                    : (float)(values[i] / unit);
 }
 
 void map_pair_subtract(const struct map_pair *pair, enum map_scale scale, float *difference)

@@ -43,6 +43,15 @@ struct map_numbers {
         merged; /* for it, squares of so many by so many cells are one, to keep it feasible */
 };
 
+/* How coarse each of the two is over those cells; NaN where a value isn't finite. */
+struct map_grain {
+    double half_area; /* the share of cells above half the greatest; not where that isn't > 0 */
+    /* Entropy of the positive part, divided by a uniform map's: not where there is none, nor of
+     * one cell. */
+    double spread;
+};
+struct map_grain map_pair_grain(const struct map_pair *pair, size_t which);
+
 /* BAD_SYSTEM: no memory. */
 int map_pair_numbers(struct map_pair *pair, struct map_numbers *numbers, struct error *error);
 
@@ -57,5 +66,9 @@ enum map_scale {
 /* difference [rows, columns] = a - b, each scaled; a map of zeros stays that. NaN where a value
  * of either isn't finite. After map_pair_numbers. */
 void map_pair_subtract(const struct map_pair *pair, enum map_scale scale, float *difference);
+
+/* to [rows, columns]: the map of either scaled so; NaN and ranks as above. */
+void map_pair_scale(
+    const struct map_pair *pair, size_t which, enum map_scale scale, float *to);
 
 #endif

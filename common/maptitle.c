@@ -78,6 +78,13 @@ static bool difference_words(const struct map *map, char *text, size_t size)
     return true;
 }
 
+/* One side of mapdiff's: its name, "of" in what it says of itself; NULL of other maps. */
+static const char *side_name(const struct map *map)
+{
+    const char *method = text_of(map->info, "method");
+    return method && strcmp(method, "compared") == 0 ? text_of(map->info, "of") : NULL;
+}
+
 void map_quantity(const struct map *map, char *text, size_t size)
 {
     const char *method = text_of(map->info, "method"), *at = text_of(map->info, "at");
@@ -106,6 +113,10 @@ static void put_name(FILE *out, const struct map *map)
     }
     if (as)
         fprintf(out, "%.*s: ", (int)(as - map->name), map->name);
+    if (side_name(map)) {
+        fprintf(out, "%s as compared", method_words(side_name(map)));
+        return;
+    }
     if (layer >= 0 && head >= 0)
         fprintf(out, "layer %d, head %d", layer, head);
     else if (layer >= 0 && fused)

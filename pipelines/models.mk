@@ -4,7 +4,7 @@
 #:     NAME.tsv, a line an epoch. Hours; what was interrupted goes on.
 #:     MODELS='vit-cifar10-p4 vit-cifar10-p8 resnet20-cifar10'    which
 
-MODELS ?= vit-cifar10-p4 vit-cifar10-p8 resnet20-cifar10
+to_train := $(or $(MODELS),vit-cifar10-p4 vit-cifar10-p8 resnet20-cifar10)
 trained := $(OUT)/models
 cifar10 := airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck
 
@@ -17,7 +17,7 @@ settle_args := --epochs 5 --warmup 0 --augment light --lr 0.0003 --min-lr 0 --la
 
 .PHONY: models
 .PRECIOUS: $(trained)/%/model.safetensors
-models: $(MODELS:%=$(trained)/%/model.safetensors)
+models: $(to_train:%=$(trained)/%/model.safetensors)
 
 # $(call train,WHAT TO BEGIN FROM AND HOW,NAME OF THE LOG)
 define train_model

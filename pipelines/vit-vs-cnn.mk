@@ -1,29 +1,26 @@
-#: make -C pipelines vit-vs-cnn PHOTOS=folder RESNET=resnet50.safetensors
+#: make -C pipelines vit-vs-cnn PHOTOS=folder
 #:     Where a Vision Transformer and a ResNet look in the same photos, and where they differ:
-#:     a figure for each photo, OUT/vit-vs-cnn/KEY.png, and a table, OUT/vit-vs-cnn.tsv.
-#:     VIT=model        as for vitfwd -m; the one that comes with saccade
+#:     a figure for each photo, OUT/vit-vs-cnn/KEY.png, and a table, OUT/vit-vs-cnn/agreement.tsv.
+#:     VIT=, RESNET=model    as for vitfwd -m and resnetfwd -m; those that come with saccade
 #:     TARGET=pred      the class it is about: pred, true, an index, a name
 #:     VIT_METHOD=chefer, CNN_METHOD=gradcam    as for rollout -M and gradcam -M
 #:     OUT=out
 
-VIT ?= $(SACCADE_VIT)
 RESNET ?= $(SACCADE_RESNET)
 TARGET ?= pred
 VIT_METHOD ?= chefer
 CNN_METHOD ?= gradcam
-export PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD
+export RESNET TARGET VIT_METHOD CNN_METHOD
 
-# The stages' own way to be told their models, each of them.
-ifneq ($(VIT),)
-export SACCADE_VIT := $(VIT)
-endif
+ifneq ($(RESNET),)
 export SACCADE_RESNET := $(RESNET)
+endif
 
 steps := $(OUT)/vit-vs-cnn.d
 
 .PHONY: vit-vs-cnn
-vit-vs-cnn: $(steps)/figures $(OUT)/vit-vs-cnn.tsv
-	@echo '$(OUT)/vit-vs-cnn: the figures; $(OUT)/vit-vs-cnn.tsv: the table'
+vit-vs-cnn: $(steps)/figures $(OUT)/vit-vs-cnn/agreement.tsv
+	@echo '$(OUT)/vit-vs-cnn: the figures, and agreement.tsv'
 
 $(steps)/asked: asked = PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD
 
@@ -31,8 +28,6 @@ $(steps)/asked: asked = PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD
 # their place, so this much is a file of its own.
 $(steps)/vit.tar: $(steps)/asked
 	$(call need,PHOTOS,folder: which photos?)
-	$(call need,RESNET,resnet50.safetensors: which ResNet? None comes with saccade: one of \
-		timm or torchvision will do)
 	@cd '$(FROM)' && ls -d -- "$$PHOTOS" >/dev/null
 	$(run) 'preprocess "$$PHOTOS" | vitfwd -g "$$TARGET" | rollout -M "$$VIT_METHOD" -o $@'
 
@@ -54,7 +49,7 @@ $(steps)/diff.tsv: $(steps)/both.tar
 
 # The class that each model's map is of (the last row that topk has of a photo; a class without a
 # name by its number), and how far the maps agree.
-$(OUT)/vit-vs-cnn.tsv: $(steps)/vit.tsv $(steps)/both.tsv $(steps)/diff.tsv
+$(OUT)/vit-vs-cnn/agreement.tsv: $(steps)/vit.tsv $(steps)/both.tsv $(steps)/diff.tsv
 	@awk -F '\t' -v OFS='\t' ' \
 		FNR == 1 && ++file == 3 { \
 			seen[1, $$1] = "vit_class" OFS "vit_prob"; \

@@ -5,13 +5,14 @@
 #include "common/stage.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct mapdiff_options {
     const char *as;
     int scale;
-    bool tsv;
+    bool sides, tsv;
 };
 
 static struct mapdiff_options options = { .scale = -1 };
@@ -26,6 +27,9 @@ static const struct option_row rows[] = {
         "or by "
         "the greatest of them, or take its ranks, or its values as they are",
         AT(scale), 0, 0, false },
+    { 0, "sides", OPTION_FLAG, NULL,
+        "also write both maps as they are subtracted, NAME-a and NAME-b", AT(sides), 0, 0,
+        false },
     { 0, "tsv", OPTION_FLAG, NULL,
         "print a table of how the maps agree, instead of writing a stream", AT(tsv), 0, 0,
         false },
@@ -69,9 +73,11 @@ static int open_mapdiff(struct run *run, struct error *error)
     struct state *state = run->state = calloc(1, sizeof *state);
     if (!state)
         return fail_memory(error, sizeof *state);
-    if (options.tsv && (options.as || options.scale >= 0))
+    if (options.tsv && (options.as || options.scale >= 0 || options.sides))
         return fail(error, BAD_USAGE, "--tsv: its numbers don't depend on %s: leave that out",
-            options.as ? "--as" : "--scale");
+            options.as           ? "--as"
+            : options.scale >= 0 ? "--scale"
+                                 : "--sides");
     if (options.as && !map_name_is_legal(options.as))
         return fail(error, BAD_USAGE,
             "--as %.100s: takes at most %d lower case letters, digits, _ + and -", options.as,
@@ -89,14 +95,17 @@ static int print_heading(struct run *run, const json_t *programs, struct error *
     if (!options.tsv)
         return 0;
     return run_print(
-        run, error, "key\ta\tb\tcorrelation\trank_correlation\tiou_top_fifth\temd\n");
+        run, error, "key\ta\tb\tcorrelation\trank_correlation\tiou_top_fifth\temd"
+                    "\ta_half_area\tb_half_area\ta_spread\tb_spread\n");
 }
 
 static int print_row(struct run *run, const char *key, const struct state *state,
     const struct map_numbers *numbers, struct error *error)
 {
+    const struct map_grain a = map_pair_grain(&state->pair, 0),
+                           b = map_pair_grain(&state->pair, 1);
     const double columns[] = { numbers->correlation, numbers->rank_correlation, numbers->iou,
-        numbers->emd };
+        numbers->emd, a.half_area, b.half_area, a.spread, b.spread };
     int status = run_print(run, error, "%s", key);
     for (size_t i = 0; i < 2 && status == 0; i++) {
         status = run_print(run, error, "\t");
@@ -137,13 +146,18 @@ static int add_difference(struct sample *sample, const struct state *state,
     const struct map maps[2], const struct map_numbers *numbers, struct error *error)
 {
     const struct layout layout = { .rows = state->pair.rows, .columns = state->pair.columns };
-    json_t *more = json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o}",
+    const struct map_grain a = map_pair_grain(&state->pair, 0),
+                           b = map_pair_grain(&state->pair, 1);
+    json_t *more = json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, "
+                             "s:o, s:o, s:o}",
         "target", shared(maps, "target"), "model", shared(maps, "model"), "view",
         make_view(&state->pair), "a", state->names[0], "b", state->names[1], "scale",
         scales[options.scale], "correlation", number_or_null(numbers->correlation),
         "rank_correlation", number_or_null(numbers->rank_correlation), "iou_top_fifth",
         number_or_null(numbers->iou), "top_fifth", (json_int_t)numbers->top, "emd",
-        number_or_null(numbers->emd));
+        number_or_null(numbers->emd), "a_half_area", number_or_null(a.half_area),
+        "b_half_area", number_or_null(b.half_area), "a_spread", number_or_null(a.spread),
+        "b_spread", number_or_null(b.spread));
     const struct map_about about = { .method = "diff",
         .layer = -1,
         .head = -1,
@@ -166,6 +180,33 @@ static int add_difference(struct sample *sample, const struct state *state,
     return status;
 }
 
+/* The map a or b on the cells that are compared, scaled as in the difference. It says no model, so
+ * that both have one colour scale. */
+static int add_side(struct sample *sample, const struct state *state, const struct map *map,
+    size_t which, struct error *error)
+{
+    const struct layout layout = { .rows = state->pair.rows, .columns = state->pair.columns };
+    char name[MAP_MAX_NAME + 3];
+    float *values;
+    json_t *more = json_pack("{s:n, s:n, s:o, s:s, s:s}", "target", "model", "view", make_view(&state->pair), "of",
+        state->names[which], "scale", scales[options.scale]);
+    const struct map_about about = { .method = "compared",
+        .layer = -1,
+        .head = -1,
+        .residual = -1,
+        .is_signed = map->is_signed,
+        .note = notes[options.scale],
+        .more = more };
+    snprintf(name, sizeof name, "%.64s-%c", options.as ? options.as : "diff", "ab"[which]);
+    int status = more ? 0 : fail_memory(error, 1);
+    if (status == 0)
+        status = map_add(sample, name, &about, &layout, 0, &values, error);
+    if (status == 0)
+        map_pair_scale(&state->pair, which, (enum map_scale)options.scale, values);
+    json_decref(more);
+    return status;
+}
+
 static int compare_maps(
     struct run *run, struct sample *sample, const struct map maps[2], struct error *error)
 {
@@ -181,8 +222,11 @@ static int compare_maps(
             "map.%s or map.%s has values that aren't finite: no number "
             "applies",
             state->names[0], state->names[1]);
-    return options.tsv ? print_row(run, sample->key, state, &numbers, error)
-                       : add_difference(sample, state, maps, &numbers, error);
+    if (options.tsv)
+        return print_row(run, sample->key, state, &numbers, error);
+    for (size_t i = 0; i < 2 && options.sides && status == 0; i++)
+        status = add_side(sample, state, &maps[i], i, error);
+    return status < 0 ? status : add_difference(sample, state, maps, &numbers, error);
 }
 
 static int process_sample(struct run *run, struct sample *sample, struct error *error)

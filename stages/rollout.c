@@ -15,7 +15,7 @@
 enum method_number { ABNAR, VIT_EXPLAIN, GRAD_ROLLOUT, CHEFER, ATTN_GRADCAM };
 
 /* Options that not every method takes. */
-enum { FUSE = 1, RESIDUAL = 2, DISCARD = 4, START = 8 };
+enum { FUSE = 1, RESIDUAL = 2, DISCARD = 4, START = 8 }; /* START: and END */
 
 static const struct method {
     const char *name;
@@ -41,14 +41,15 @@ enum { UNSAID = -1 };
 struct rollout_options {
     int method, fusion;
     double residual, discard;
-    uint64_t start;
+    uint64_t start, end;
     const char *query, *as;
     struct layout_wish wish;
 };
 
 /* As long as they aren't said; then the method's own. */
 static struct rollout_options options = {
-    .fusion = UNSAID, .residual = UNSAID, .discard = UNSAID, .start = UINT64_MAX
+    .fusion = UNSAID, .residual = UNSAID, .discard = UNSAID, .start = UINT64_MAX,
+    .end = UINT64_MAX
 };
 
 #define AT(field) offsetof(struct rollout_options, field)
@@ -71,6 +72,8 @@ static const struct option_row rows[] = {
         AT(discard), 0, 1, false },
     { 0, "start", OPTION_COUNT, "LAYER", "the first layer that takes part (default: 0)",
         AT(start), 0, ATTENTION_MAX_LAYERS, false },
+    { 0, "end", OPTION_COUNT, "LAYER", "the last one (default: the model's last)", AT(end), 0,
+        ATTENTION_MAX_LAYERS, false },
     { 'q', "query", OPTION_TEXT, "QUERIES",
         "from where: cls, dist, regN, mean, R:C (a patch), commas between, or all (default: "
         "what "
@@ -116,6 +119,9 @@ static void describe_options(char note[100], const struct method *method)
     if (options.start > 0)
         n += (size_t)snprintf(
             note + n, 100 - n, ", from layer %llu", (unsigned long long)options.start);
+    if (options.end != UINT64_MAX)
+        n += (size_t)snprintf(
+            note + n, 100 - n, ", to layer %llu", (unsigned long long)options.end);
     if (n > 0)
         memmove(note, note + 2, strlen(note) - 1);
 }
@@ -131,6 +137,7 @@ static int check_taken(const struct method *method, struct error *error)
         { "residual", RESIDUAL, options.residual >= 0 },
         { "discard", DISCARD, options.discard >= 0 },
         { "start", START, options.start != UINT64_MAX },
+        { "end", START, options.end != UINT64_MAX },
     };
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         if (said[i].said && !(method->takes & said[i].bit))
@@ -231,6 +238,8 @@ static int roll(struct state *state, const struct sample *sample,
     bool zero = state->method->of_class;
     for (size_t i = attention->count; i-- > 0 && attention->layers[i] >= options.start;) {
         struct layer layer;
+        if (attention->layers[i] > options.end)
+            continue;
         const int status =
             read_layer(state, sample, attention, attention->layers[i], &layer, error);
         if (status < 0)
@@ -306,6 +315,11 @@ static int find_layers(
     if (options.start >= attention->model_layers)
         return fail(error, BAD_USAGE, "--start %llu: the model has %zu layers, from 0",
             (unsigned long long)options.start, attention->model_layers);
+    if (options.end != UINT64_MAX
+        && (options.end >= attention->model_layers || options.end < options.start))
+        return fail(error, BAD_USAGE, "--end %llu: the model has %zu layers, from 0%s",
+            (unsigned long long)options.end, attention->model_layers,
+            options.end < options.start ? ", and --start is above it" : "");
     const size_t first =
         options.method == ATTN_GRADCAM ? attention->model_layers - 1 : options.start;
     status = attention_check(attention, first, error);

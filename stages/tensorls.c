@@ -3,12 +3,14 @@
 #include "formats/picture.h"
 
 #include <ctype.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct options {
     bool programs, check;
+    const char *values; /* a glob of members */
 };
 
 static const struct option_row rows[] = {
@@ -16,6 +18,8 @@ static const struct option_row rows[] = {
         offsetof(struct options, programs), 0, 0, false },
     { 0, "check", OPTION_FLAG, NULL, "print only whether the stream is whole",
         offsetof(struct options, check), 0, 0, false },
+    { 0, "values", OPTION_TEXT, "GLOB", "print every number of the arrays GLOB instead",
+        offsetof(struct options, values), 0, 0, false },
     OPTION_END,
 };
 
@@ -26,8 +30,8 @@ struct statistics {
 static int open_tensorls(struct run *run, struct error *error)
 {
     const struct options *options = run->options;
-    return options->programs && options->check
-               ? fail(error, BAD_USAGE, "--pg and --check: take one of them")
+    return options->programs + options->check + (options->values != NULL) > 1
+               ? fail(error, BAD_USAGE, "--pg, --check and --values: take one of them")
                : 0;
 }
 
@@ -72,6 +76,49 @@ static int print_array(struct run *run, const struct npy *npy, struct error *err
     const int digits = npy->type[0] == 'f' ? 6 : 17;
     return run_print(
         run, error, "%.*g\t%.6g\t%.*g\n", digits, all.least, all.mean, digits, all.greatest);
+}
+
+/* A row a number: key, member, its place as "2,3", value. */
+static int print_values(struct run *run, const struct sample *sample,
+    const struct member *member, const struct npy *npy, struct error *error)
+{
+    const int digits = npy->type[0] == 'f' ? 6 : 17;
+    int status = 0;
+    for (size_t i = 0; i < npy->count && status == 0; i++) {
+        size_t rest = i, block = npy->count;
+        status = run_print(run, error, "%s\t", sample->key);
+        if (status == 0)
+            status = run_print_field(run, member->suffix, error);
+        for (size_t d = 0; d < npy->rank && status == 0; d++) {
+            block /= npy->shape[d];
+            status = run_print(run, error, "%c%zu", d ? ',' : '\t', rest / block);
+            rest %= block;
+        }
+        if (status == 0)
+            status = run_print(
+                run, error, "%s\t%.*g\n", npy->rank ? "" : "\t", digits, npy_item(npy, i));
+    }
+    return status;
+}
+
+/* Those of the sample's arrays that are asked for. */
+static int list_values(struct run *run, const struct sample *sample, struct error *error)
+{
+    const struct options *options = run->options;
+    int status = 0;
+    for (size_t i = 0; i < sample->count && status == 0; i++) {
+        const struct member *member = &sample->members[i];
+        struct npy npy;
+        struct error why = { "" };
+        if (fnmatch(options->values, member->suffix, 0) != 0)
+            continue;
+        status = npy_parse(member->bytes, member->size, &npy, &why);
+        if (status < 0)
+            fail(error, status, "%.200s: %.800s", member->suffix, why.text);
+        else
+            status = print_values(run, sample, member, &npy, error);
+    }
+    return status;
 }
 
 static bool ends_with(const char *suffix, const char *last)
@@ -162,6 +209,8 @@ static int process_sample(struct run *run, struct sample *sample, struct error *
     const struct options *options = run->options;
     for (size_t i = 0; i < sample->count; i++)
         run->counts.members += !sample->members[i].dropped;
+    if (options->values)
+        return list_values(run, sample, error);
     return options->programs || options->check ? 0 : list_sample(run, sample, error);
 }
 
@@ -170,7 +219,7 @@ static int list_bad(struct run *run, const struct sample *sample, struct error *
 {
     const struct options *options = run->options;
     run->counts.members += sample->count;
-    if (options->programs || options->check)
+    if (options->programs || options->check || options->values)
         return 0;
     const int status = list_sample(run, sample, error);
     return status == BAD_SAMPLE ? 0 : status;
@@ -212,6 +261,8 @@ static int begin_listing(struct run *run, const json_t *programs, struct error *
     const struct options *options = run->options;
     if (options->check)
         return 0;
+    if (options->values)
+        return run_print(run, error, "key\tmember\tindex\tvalue\n");
     if (!options->programs)
         return run_print(run, error, "key\tmember\ttype\tshape\tmin\tmean\tmax\n");
     const int status = run_print(run, error, "id\tpp\tpn\tvn\tmodel\targs\n");
@@ -225,7 +276,7 @@ static int note_member(
     const struct options *options = run->options;
     struct sample sample = { .key = (char *)(uintptr_t)STREAM_KEY };
     if (!options->programs)
-        return options->check ? 0 : list_member(run, &sample, member, error);
+        return options->check || options->values ? 0 : list_member(run, &sample, member, error);
     if (strcmp(name, "pg") != 0)
         return 0;
     json_t *head = json_loadb((const char *)member->bytes, member->size, 0, NULL);

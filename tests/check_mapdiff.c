@@ -9,11 +9,12 @@
 #include <sys/wait.h>
 
 #define ROOT "tests/data/mapdiff"
-enum { MAX_PAIRS = 100, FIELDS = 10, MAX_LINE = 400 };
+enum { MAX_PAIRS = 100, FIELDS = 14, MAX_LINE = 400 };
 
 static const char *const scales[] = { "sum", "max", "rank", "none" };
 
-/* key rows columns box correlation rank_correlation iou top emd merged */
+/* key rows columns box correlation rank_correlation iou top emd merged a_half_area b_half_area
+ * a_spread b_spread */
 static struct pair {
     char line[MAX_LINE];
     const char *fields[FIELDS];
@@ -85,6 +86,10 @@ static void compare_info(const struct pair *pair, const struct sample *sample, s
     compare_number(pair, info, "iou_top_fifth", pair->fields[6]);
     compare_number(pair, info, "top_fifth", pair->fields[7]);
     compare_number(pair, info, "emd", pair->fields[8]);
+    compare_number(pair, info, "a_half_area", pair->fields[10]);
+    compare_number(pair, info, "b_half_area", pair->fields[11]);
+    compare_number(pair, info, "a_spread", pair->fields[12]);
+    compare_number(pair, info, "b_spread", pair->fields[13]);
     ck_assert_int_eq(
         json_object_get(info, "emd_merged") != NULL, strtod(pair->fields[9], NULL) > 1);
     if (json_object_get(info, "emd_merged"))

@@ -136,6 +136,22 @@ rollout: cat: has no attn.05: rollout needs every layer from 2 to 5: run vitfwd 
 $ rollout --start 4 plain.tar >/dev/null
 rollout: peaked: --start 4: the model has 4 layers, from 0
 [exit 2]
+$ for end in 1 2; do rollout --start 1 --end $end plain.tar 2>/dev/null | tensorcat --key peaked --npy map.abnar.npy 2>/dev/null >short.npy
+>     tensorcat --key peaked --drop model.json --drop attn.03.npy $(((end == 1)) && echo --drop attn.02.npy) plain.tar 2>/dev/null |
+>         rollout --start 1 --prefix 1 --grid 3x4 2>/dev/null | tensorcat --npy map.abnar.npy 2>/dev/null | cmp - short.npy; done; rollout plain.tar 2>/dev/null | tensorcat --key peaked --npy map.abnar.npy 2>/dev/null | cmp -s - short.npy; echo $?
+1
+$ rollout --start 1 --end 2 --as short plain.tar 2>/dev/null | tar xOf - peaked.map.short.json | grep -o '"note":"[^"]*"'
+"note":"from layer 1, to layer 2"
+$ rollout --end 3 plain.tar 2>/dev/null | tensorcat --npy map.abnar.npy >all.npy 2>/dev/null; rollout plain.tar 2>/dev/null | tensorcat --npy map.abnar.npy 2>/dev/null | cmp - all.npy
+$ rollout --end 4 plain.tar >/dev/null
+rollout: peaked: --end 4: the model has 4 layers, from 0
+[exit 2]
+$ rollout --end 1 --start 2 plain.tar >/dev/null
+rollout: peaked: --end 1: the model has 4 layers, from 0, and --start is above it
+[exit 2]
+$ rollout -M attn-gradcam --end 1 grad.tar
+rollout: -M attn-gradcam takes no --end: it is the mean over the heads of the last layer, nothing else
+[exit 2]
 $ preprocess cat.jpg 2>/dev/null | vitfwd -l none 2>/dev/null | rollout >/dev/null
 rollout: cat: has no attn.LL: run vitfwd (without -l none) before, and -k on stages between
 [exit 2]
@@ -487,6 +503,7 @@ rollout reads the attention of all layers, writes where it leads
                           lowest, set to 0 before (default: 0); vit-explain: of
                           the whole matrix (default: 0.9)
       --start LAYER       the first layer that takes part (default: 0)
+      --end LAYER         the last one (default: the model's last)
   -q, --query QUERIES     from where: cls, dist, regN, mean, R:C (a patch),
                           commas between, or all (default: what the head reads)
       --as NAME           name the map NAME (default: the method)

@@ -222,6 +222,7 @@ tensorls reads a stream, writes what is in it as text
 
       --pg                print the chain of programs instead
       --check             print only whether the stream is whole
+      --values GLOB       print every number of the arrays GLOB instead
   -o, --output FILE       write FILE.part, then rename it to FILE
   -k, --keep              keep the tensors that this stage would drop
   -j, --threads N         use N threads; the output is the same for every N
@@ -234,8 +235,60 @@ $ tensorls -V
 tensorls (saccade) 0.1.0
 
 $ tensorls --pg --check $DATA/streams/other.tar
-tensorls: --pg and --check: take one of them
+tensorls: --pg, --check and --values: take one of them
 [exit 2]
+
+$ tensorls --check --values x $DATA/streams/other.tar
+tensorls: --pg, --check and --values: take one of them
+[exit 2]
+
+# Every number, of arrays alone.
+
+$ tensorls --values 'map.a.npy' $DATA/mapdiff/odd.tar 2>/dev/null | head -n 11
+key	member	index	value
+good	map.a.npy	0,0	1
+good	map.a.npy	0,1	2
+good	map.a.npy	0,2	3
+good	map.a.npy	1,0	4
+good	map.a.npy	1,1	5
+good	map.a.npy	1,2	6
+good	map.a.npy	2,0	7
+good	map.a.npy	2,1	8
+good	map.a.npy	2,2	9
+apart	map.a.npy	0,0	1
+
+$ tensorls --values '*.npy' $DATA/streams/odd.tar
+tensorls: odd: cut.npy: npy: has 11 bytes of data, its shape needs 12
+key	member	index	value
+odd	nan.npy	0	1
+odd	nan.npy	1	nan
+odd	nan.npy	2	3
+odd	infinite.npy	0	-inf
+odd	infinite.npy	1	0
+odd	infinite.npy	2	inf
+odd	low.npy	0	-inf
+odd	low.npy	1	-1
+odd	scalar.npy		0.1
+odd	label.npy	0	9007199254740994
+odd	label.npy	1	-7
+odd	mask.npy	0,0	1
+odd	mask.npy	0,1	0
+odd	mask.npy	0,2	1
+odd	mask.npy	0,3	1
+odd	fortran.npy	0,0	0
+odd	fortran.npy	0,1	1
+odd	fortran.npy	0,2	2
+odd	fortran.npy	1,0	3
+odd	fortran.npy	1,1	4
+odd	fortran.npy	1,2	5
+odd	half.npy	0	0.25
+odd	half.npy	1	1
+tensorls: 1 sample, 1 bad
+[exit 1]
+
+$ tensorls --values 'map.*' $DATA/mapdiff/odd.tar 2>&1 >/dev/null | head -n 2
+tensorls: good: map.a.json: npy: not a .npy array of version 1 to 3
+tensorls: apart: map.a.json: npy: not a .npy array of version 1 to 3
 
 $ tensorls --nonsense
 tensorls: --nonsense: no such option: see -h

@@ -4,7 +4,8 @@ pairs.tar has a sample for each pair, with map.a and map.b; odd.tar those that c
 but for its first. pairs.tsv has a line for each: key,
 rows and columns of the difference, its box (x0,y0,x1,y1, or nothing), correlation, rank
 correlation, intersection over union of the top fifth, how many cells that is, earth mover's
-distance, the side of the squares that were one for it; nothing where one doesn't apply.
+distance, the side of the squares that were one for it, of a and b the share of cells above half the
+greatest and the entropy over that of a uniform map; nothing where one doesn't apply.
 values.npy (float32) has the differences one after another, four a pair: by sum, by greatest, by
 rank, none.
 
@@ -119,11 +120,20 @@ def ranked(values):
     return (stats.rankdata(values).reshape(values.shape) - 0.5) / values.size
 
 
+def grain(values):
+    """(share of cells above half the greatest, entropy over that of a uniform map)"""
+    values, positive = values.ravel(), np.maximum(values.ravel(), 0)
+    if not positive.any():
+        return None, None
+    spread = stats.entropy(positive) / stats.entropy(np.ones(len(values))) if len(values) > 1 else None
+    return np.mean(values > values.max() / 2), spread
+
+
 def compare(a, b):
     """(the line of pairs.tsv, the four differences)"""
     a, b, box = align(a, b)
     count = -(-a.size // 5)
-    numbers = [None, None, None, count, None, 1]
+    numbers = [None, None, None, count, None, 1, None, None, None, None]
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return a.shape, box, numbers, [np.full(a.shape, np.nan)] * 4
     if np.ptp(a) > 0 and np.ptp(b) > 0:
@@ -132,6 +142,7 @@ def compare(a, b):
     top_a, top_b = top_fifth(a)[0], top_fifth(b)[0]
     numbers[2] = len(top_a & top_b) / len(top_a | top_b)
     numbers[4], numbers[5] = moved(a, b, box)
+    numbers[6::2], numbers[7::2] = grain(a), grain(b)
     differences = [a / (np.abs(a).sum() or 1) - b / (np.abs(b).sum() or 1),
                    a / (np.abs(a).max() or 1) - b / (np.abs(b).max() or 1),
                    ranked(a) - ranked(b), a - b]
