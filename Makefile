@@ -34,7 +34,7 @@ COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpo
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm \
 	headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
-	mappair maptitle mask model model_about model_rule modelstage optimiser option params pool \
+	mappair mapscore maptitle mask model model_about model_rule modelstage optimiser option params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
