@@ -208,7 +208,7 @@ START_TEST(lays_out)
     for (size_t k = 0; k < 64; k++) {
         const struct picture *picture = k % 7 == 6 ? NULL : &pictures[k % 4];
         panels[k] = (struct panel){ titles[k % 5], picture, k % 11 == 5 ? NULL : values, 2, 2,
-            { 0, 0, 40, 9 }, k % 3 == 2, k % 4 == 1 ? titles[3] : NULL, 0 };
+            { 0, 0, 40, 9 }, k % 3 == 2, k % 4 == 1 ? titles[3] : NULL, 0, NULL };
     }
     for (size_t count = 1; count <= 64; count++)
         for (uint32_t variant = 0; variant < 4; variant++) {
@@ -266,7 +266,8 @@ START_TEST(says_what_it_shows)
     struct panel panels[9];
     for (size_t k = 0; k < 9; k++)
         panels[k] =
-            (struct panel){ "t", &picture, values, 2, 2, { 0, 0, 600, 20 }, false, NULL, 0 };
+            (struct panel){ "t", &picture, values, 2, 2, { 0, 0, 600, 20 }, false, NULL, 0,
+                NULL };
     panels[2].values = other;
     panels[2].is_signed = true;
     panels[3].quantity = "vit\nchefer";
