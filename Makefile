@@ -22,7 +22,7 @@ LIBS = $(BLIS) $$(pkg-config --libs $(PACKAGES)) -lgif -lz -lpthread -lm
 
 DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-turbo-dev \
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
-	libarchive-tools
+	libarchive-tools gnuplot-nox
 
 STAGES = preprocess vitfwd resnetfwd attnsplit attnstat rollout mapdiff gradcam finetune \
 	overlay topk tensorls tensorcat
@@ -57,7 +57,7 @@ BENCH = $(BUILD)/tests/bench_conv $(BUILD)/tests/bench_model $(BUILD)/tests/benc
 PAGES = $(wildcard man/*.[157])
 MODELS = $(wildcard pipelines/models/*/*)
 
-.PHONY: all deps demo check check-shared bench asan install uninstall clean help tidy format
+.PHONY: all deps demo lab check check-shared bench asan install uninstall clean help tidy format
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -66,6 +66,7 @@ all: $(PROGRAMS)
 help:
 	@echo 'make              builds the programs into bin/'
 	@echo 'make demo         installs what is missing, builds, makes pictures of a photo (PHOTO=)'
+	@echo 'make lab          every recipe over a folder of photos, and a page of it (PHOTOS=, OUT=out)'
 	@echo 'make check        builds and runs every test'
 	@echo 'make check-shared the tests on real data and weights in ../shared as well'
 	@echo 'make bench        measures speed and memory against bare products (VIT=, PHOTO=)'
@@ -103,7 +104,7 @@ $(BUILD)/tests/bench_%: $(BUILD)/tests/bench_%.o $(BUILD)/libsaccade.a
 -include $(OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.d) $(TESTS:%=%.d)
 
 # On a fresh machine these two do all the set-up, so packages come before the first object.
-ifneq ($(filter demo check check-shared deps,$(MAKECMDGOALS)),)
+ifneq ($(filter demo lab check check-shared deps,$(MAKECMDGOALS)),)
 $(OBJECTS) $(STAGES:%=$(BUILD)/stages/%.o) $(TESTS:%=%.o): | deps
 endif
 
@@ -112,6 +113,9 @@ deps:
 
 demo: all
 	@BIN=$(BIN) bash pipelines/demo.sh $(OUT) $(PHOTO)
+
+lab: all
+	@$(MAKE) --no-print-directory -C pipelines lab
 
 check: all $(TESTS)
 	@BIN=$(BIN) bash tests/run.sh $(TESTS)
