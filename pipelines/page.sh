@@ -78,6 +78,7 @@ table() {
                 number = $i ~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/
                 value = number && $i ~ /[.e]/ ? sprintf("%.4g", $i) : text($i)
                 cell = NR == 1 ? "th" : "td"
+                if (NR == 1) gsub(/_/, "_<wbr>", value)
                 printf "<%s%s>%s</%s>", cell, number ? " class=\"n\"" : "", value, cell
             }
             print "</tr>"
