@@ -44,13 +44,16 @@ asks_for() {
         makes 2 "$item" && grep -q 'PHOTOS=folder' log && makes 2 "$item" PHOTOS=nowhere &&
             grep -q 'nowhere' log || return
     done
-    makes 2 patches PHOTOS=photos MODELS=vit-cifar10-p4 && grep -q 'Two or more' log &&
+    mkdir -p none && echo no picture >none/a.jpg && makes 2 lab PHOTOS=none OUT=nothing &&
+        grep -q 'none: there is no picture' log && [[ ! -e nothing/layers ]] &&
+        makes 2 patches PHOTOS=photos MODELS=vit-cifar10-p4 && grep -q 'Two or more' log &&
         [[ ! -e out/index.html ]]
 }
 
 layers() {
     makes 0 layers PHOTOS=photos OUT=made && figures made/layers/maps && is_png made/layers/layers.png &&
         grep -q 'run.sh: 1 of 4 bad' log &&
+        makes 0 layers PHOTOS=photos/one.jpg OUT=one && ! grep -i warning log && is_png one/layers/layers.png &&
         diff made/layers/layers.tsv <(preprocess photos 2>/dev/null | vitfwd 2>/dev/null |
             attnstat --mean both --stats distance,entropy 2>/dev/null)
 }
