@@ -22,7 +22,7 @@ LIBS = $(BLIS) $$(pkg-config --libs $(PACKAGES)) -lgif -lz -lpthread -lm
 
 DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-turbo-dev \
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
-	libarchive-tools
+	libarchive-tools gnuplot-nox
 
 STAGES = preprocess vitfwd resnetfwd attnsplit attnstat rollout mapdiff mapscore gradcam finetune \
 	overlay topk tensorls tensorcat tensorgrep
@@ -58,7 +58,7 @@ PAGES = $(wildcard man/*.[157])
 MODELS = $(wildcard pipelines/models/*cifar10*/*)
 RECIPES = $(filter-out $(patsubst %/.,%,$(wildcard pipelines/*/.)),$(wildcard pipelines/*))
 
-.PHONY: all deps demo check check-shared check-cluster bench asan install uninstall clean help tidy format
+.PHONY: all deps demo lab check check-shared check-cluster bench asan install uninstall clean help tidy format
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -67,6 +67,7 @@ all: $(PROGRAMS)
 help:
 	@echo 'make              builds the programs into bin/'
 	@echo 'make demo         installs what is missing, builds, makes pictures of a photo (PHOTO=)'
+	@echo 'make lab          every recipe over a folder of photos, and a page of it (PHOTOS=, OUT=out)'
 	@echo 'make check        builds and runs every test'
 	@echo 'make check-shared the tests on real data and weights in ../shared as well'
 	@echo 'make check-cluster pipelines/batch over ssh and by Slurm, by daemons of its own'
@@ -105,7 +106,7 @@ $(BUILD)/tests/bench_%: $(BUILD)/tests/bench_%.o $(BUILD)/libsaccade.a
 -include $(OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.d) $(TESTS:%=%.d)
 
 # On a fresh machine these two do all the set-up, so packages come before the first object.
-ifneq ($(filter demo check check-shared deps,$(MAKECMDGOALS)),)
+ifneq ($(filter demo lab check check-shared deps,$(MAKECMDGOALS)),)
 $(OBJECTS) $(STAGES:%=$(BUILD)/stages/%.o) $(TESTS:%=%.o): | deps
 endif
 
@@ -114,6 +115,9 @@ deps:
 
 demo: all
 	@BIN=$(BIN) bash pipelines/demo.sh $(OUT) $(PHOTO)
+
+lab: all
+	@$(MAKE) --no-print-directory -C pipelines lab
 
 check: all $(TESTS)
 	@BIN=$(BIN) bash tests/run.sh $(TESTS)

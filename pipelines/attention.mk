@@ -16,6 +16,8 @@ $(attention): $(OUT)/attention.d/asked
 	$(call need,PHOTOS,folder: which photos?)
 	@cd '$(FROM)' && ls -d -- "$$PHOTOS" >/dev/null
 	$(run) 'preprocess "$$PHOTOS" | vitfwd -o $@'
+	@{ tensorls --check $@ 2>/dev/null || true; } | awk '{ exit $$2 <= $$4 }' || \
+		{ echo "$$PHOTOS: there is no picture that can be read" >&2; exit 1; }
 
 # $(call figures,STREAM,FOLDER,OPTIONS): a figure of each sample, and none of samples that were
 # there before.

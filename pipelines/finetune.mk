@@ -136,11 +136,6 @@ $(tuning)/figures: $(rows)
 	done
 	@mv $@.log $@
 
-# The curve: of the program gnuplot, which needn't be there.
 $(tuning)/curve: $(tuning)/tuned/done loss.gp
-	@if command -v gnuplot >/dev/null; then \
-		gnuplot -e "table='$(results)/loss.tsv'; picture='$(results)/loss.png'" loss.gp; \
-		touch $@; \
-	else \
-		echo 'no gnuplot, so no loss.png: sh pipelines/deps.sh gnuplot-nox, then make again'; \
-	fi
+	@gnuplot -e "table='$(results)/loss.tsv'; picture='$(results)/loss.png'" loss.gp
+	@touch $@

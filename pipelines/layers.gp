@@ -23,11 +23,11 @@ spread = sprintf('standard deviation between %d photos', photos)
 set title 'How far a layer looks: mean attention distance'
 set ylabel 'pixels of the input'
 unset key
-plot table using 2:4:(photos > 1 ? $6 : 0) skip 1 with yerrorbars linestyle 2, \
+plot table using 2:4:(photos > 1 ? real(strcol(6)) : 0) skip 1 with yerrorbars linestyle 2, \
     '' using 2:4 skip 1 with linespoints linestyle 1
 set title 'How widely it looks: entropy'
 set ylabel 'nats'
 set key bottom right
-plot table using 2:5:(photos > 1 ? $7 : 0) skip 1 with yerrorbars linestyle 2 title spread, \
+plot table using 2:5:(photos > 1 ? real(strcol(7)) : 0) skip 1 with yerrorbars linestyle 2 title spread, \
     '' using 2:5 skip 1 with linespoints linestyle 1 title 'mean over heads and photos'
 unset multiplot

@@ -1,5 +1,5 @@
 # gnuplot -e "table='loss.tsv'; picture='loss.png'" loss.gp: a table of finetune --log as a picture.
-set terminal pngcairo size 1000, 420 font 'sans,11'
+set terminal pngcairo size 1000, 420 font 'sans,11' background rgb 'white'
 set output picture
 set datafile separator tab
 set datafile missing ''

@@ -2,8 +2,8 @@
 # page.sh OUT TITLE ITEM...: one page of what the recipes ITEM left in OUT/ITEM, on standard output.
 #
 # What is said of an item is lab/ITEM.html, with a line <!-- show PATTERN... --> where those of
-# its files are to stand: pictures as figures, tables by their first rows, pages as links. What no
-# line asks for comes last: tables and pages of OUT/ITEM itself, pictures from below it as well.
+# its files are to stand: pictures as figures, tables by their first rows, pages as links; or
+# <!-- link PATTERN... -->, all as links. What no line asks for comes last: tables and pages of OUT/ITEM itself, pictures from below it as well.
 set -euo pipefail
 export LC_ALL=C
 if (($# < 3)); then
@@ -78,6 +78,7 @@ table() {
                 number = $i ~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/
                 value = number && $i ~ /[.e]/ ? sprintf("%.4g", $i) : text($i)
                 cell = NR == 1 ? "th" : "td"
+                if (NR == 1) gsub(/_/, "_<wbr>", value)
                 printf "<%s%s>%s</%s>", cell, number ? " class=\"n\"" : "", value, cell
             }
             print "</tr>"
@@ -99,9 +100,18 @@ show() {
         case $path in
         *.png) ;;
         *.tsv) table "$path" ;;
-        *) path=$(escape "$path") && echo "<p><a href=\"$path\">$path</a></p>" ;;
+        *) link <<<"$path" ;;
         esac
     done <"$scratch/paths"
+}
+
+# Paths, a line each, as links alone.
+link() {
+    local path
+    while IFS= read -r path; do
+        path=$(escape "$path")
+        echo "<p><a href=\"$path\">$path</a></p>"
+    done
 }
 
 # matching PATTERN...: those paths of $scratch/left, which lose them.
@@ -132,12 +142,12 @@ item() {
     echo "<section id=\"$1\">"
     left "$1"
     while IFS= read -r line; do
-        if [[ $line =~ ^'<!-- show '(.*)' -->'$ ]]; then
+        if [[ $line =~ ^'<!-- '(show|link)' '(.*)' -->'$ ]]; then
             set -f
-            # shellcheck disable=SC2046,SC2086
-            matching ${BASH_REMATCH[1]} >"$scratch/shown"
+            # shellcheck disable=SC2086
+            matching ${BASH_REMATCH[2]} >"$scratch/shown"
             set +f
-            show <"$scratch/shown"
+            "${BASH_REMATCH[1]}" <"$scratch/shown"
         else
             printf '%s\n' "$line"
         fi

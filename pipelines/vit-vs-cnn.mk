@@ -38,6 +38,7 @@ $(steps)/both.tar: $(steps)/vit.tar
 
 # A figure for each photo; overlay names them when all is well.
 $(steps)/figures: $(steps)/both.tar
+	@mkdir -p $(OUT)/vit-vs-cnn && find $(OUT)/vit-vs-cnn -name '*.png' -delete
 	$(run) 'overlay --columns 4 -d $(OUT)/vit-vs-cnn $<'
 	@touch $@
 
@@ -55,4 +56,4 @@ $(OUT)/vit-vs-cnn/agreement.tsv: $(steps)/vit.tsv $(steps)/both.tsv $(steps)/dif
 			seen[1, $$1] = "vit_class" OFS "vit_prob"; \
 			seen[2, $$1] = "cnn_class" OFS "cnn_prob" } \
 		file < 3 { seen[file, $$1] = ($$4 == "" ? $$3 : $$4) OFS $$6; next } \
-		{ $$2 = seen[1, $$1]; $$3 = seen[2, $$1]; print }' $^ > $@
+		{ print $$1, seen[1, $$1], seen[2, $$1], $$4, $$5, $$6, $$7 }' $^ > $@

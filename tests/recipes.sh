@@ -85,37 +85,36 @@ makes() {
 }
 
 asks_for() {
-    makes 2 && grep -q 'PHOTOS=folder' log && makes 2 PHOTOS=photos &&
-        grep -q 'RESNET=resnet50.safetensors' log && makes 2 PHOTOS=nowhere RESNET=r &&
+    makes 2 && grep -q 'PHOTOS=folder' log && makes 2 PHOTOS=nowhere RESNET=r &&
         grep -q 'nowhere' log && makes 2 PHOTOS=photos RESNET=r OUT='a b' && grep -q space log &&
-        env -u MAKEFLAGS make -s -C tree/pipelines | grep 'vit-vs-cnn PHOTOS=' >/dev/null && [[ ! -e out/vit-vs-cnn.tsv ]]
+        env -u MAKEFLAGS make -s -C tree/pipelines | grep 'vit-vs-cnn PHOTOS=' >/dev/null && [[ ! -e out/vit-vs-cnn ]]
 }
 
 # Names of figures are the keys; the table has what topk and mapdiff say.
 whole() {
     local folder=$1
-    find "$folder/vit-vs-cnn" -type f | LC_ALL=C sort | diff - <(printf "$folder/vit-vs-cnn/%s\n" \
+    find "$folder/vit-vs-cnn" -type f ! -name agreement.tsv | LC_ALL=C sort | diff - <(printf "$folder/vit-vs-cnn/%s\n" \
         photos/more/three.png photos/one.png photos/two%20words.png) || return
-    head -n 1 "$folder/vit-vs-cnn.tsv" | tr '\t' ' ' | diff - <(echo key vit_class vit_prob \
+    head -n 1 "$folder/vit-vs-cnn/agreement.tsv" | tr '\t' ' ' | diff - <(echo key vit_class vit_prob \
         cnn_class cnn_prob correlation rank_correlation iou_top_fifth emd) || return
     awk -F '\t' 'NF != 9 || /\t\t/ || !(NR == 1 || $2 != "") { exit 1 }
-        END { if (NR != 4) exit 1 }' "$folder/vit-vs-cnn.tsv"
+        END { if (NR != 4) exit 1 }' "$folder/vit-vs-cnn/agreement.tsv"
 }
 
 makes_all() {
     makes 0 PHOTOS=photos RESNET=r OUT=made && whole made &&
         [[ $(grep -c 'run.sh: 1 of 4 bad' log) -ge 2 ]] || return
-    diff <(cut -f 1,6- made/vit-vs-cnn.tsv) \
-        <(mapdiff --tsv chefer gradcam made/vit-vs-cnn.d/both.tar 2>/dev/null | cut -f 1,4-) || return
-    diff <(cut -f 1-3 made/vit-vs-cnn.tsv | tail -n +2) <(preprocess photos 2>/dev/null |
+    diff <(cut -f 1,6- made/vit-vs-cnn/agreement.tsv) \
+        <(mapdiff --tsv chefer gradcam made/vit-vs-cnn.d/both.tar 2>/dev/null | cut -f 1,4-7) || return
+    diff <(cut -f 1-3 made/vit-vs-cnn/agreement.tsv | tail -n +2) <(preprocess photos 2>/dev/null |
         "$BIN/vitfwd" 2>/dev/null | topk -n 1 2>/dev/null | cut -f 1,4,6 | tail -n +2)
 }
 
 # Nothing is made again without need; another photo or option is one.
 makes_again() {
     local before
-    before=$(stat -c %y made/vit-vs-cnn.tsv)
-    makes 0 PHOTOS=photos RESNET=r OUT=made && [[ $(stat -c %y made/vit-vs-cnn.tsv) == "$before" ]] &&
+    before=$(stat -c %y made/vit-vs-cnn/agreement.tsv)
+    makes 0 PHOTOS=photos RESNET=r OUT=made && [[ $(stat -c %y made/vit-vs-cnn/agreement.tsv) == "$before" ]] &&
         ! grep -q preprocess log && makes 0 PHOTOS=photos RESNET=r OUT=made TARGET=3 &&
         grep -q 'preprocess' log && touch -d '2001-01-01' photos/one.jpg &&
         makes 0 PHOTOS=photos RESNET=r OUT=made TARGET=3 && grep -q 'preprocess' log
@@ -235,11 +234,7 @@ tuned_whole() {
     find "$made" -type f ! -name loss.png | LC_ALL=C sort | diff - <(printf "$made/%s\n" accuracy.tsv \
         attention-{after,before,difference}.tsv figures/aa/grey.png figures/b%20b/progressive.png \
         loss.tsv tuned/{config.json,labels.tsv,model.safetensors,preprocessor_config.json,training.json}) || return
-    if command -v gnuplot >/dev/null; then
-        [[ $(head -c 4 "$made/loss.png") == $'\x89PNG' ]] || return
-    else
-        grep -q 'deps.sh gnuplot-nox' log || return
-    fi
+    [[ $(head -c 4 "$made/loss.png") == $'\x89PNG' ]] || return
     diff "$made/accuracy.tsv" <(echo $'model\tepoch\tvalidation_loss\tvalidation_accuracy'
         tail -qn 1 "$steps/probe/log.tsv" "$made/loss.tsv" | cut -f 1,4,5 |
             paste <(printf 'before (head alone)\nafter\n') -) || return

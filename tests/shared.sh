@@ -74,10 +74,10 @@ vit_vs_cnn() {
     env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT/pipelines" vit-vs-cnn OUT="$PWD/versus" \
         PHOTOS="$shared/images/photos" RESNET="$resnet20" || return 1
     [[ $(find versus/vit-vs-cnn -name '*.png' | wc -l) == 5 ]] || return 1
-    cat versus/vit-vs-cnn.tsv
+    cat versus/vit-vs-cnn/agreement.tsv
     awk -F'\t' 'NF != 9 || /\t\t/ || /nan/ { bad = 1 }
         NR > 1 { bad += $6 < -1 || $6 > 1 || $8 < 0 || $8 > 1 || $9 < 0 }
-        END { exit bad || NR != 6 }' versus/vit-vs-cnn.tsv
+        END { exit bad || NR != 6 }' versus/vit-vs-cnn/agreement.tsv
 }
 
 # Two of the pets are not what their names say (a GIF, a PNG): decoded by content.
