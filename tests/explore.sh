@@ -81,11 +81,21 @@ same_rollout() {
             exit NR != 96 || most <= 0 }'
 }
 
+# same_map NUMBER MEMBER FROM STRIDE: the 96 numbers shown are those of the map, every STRIDEth.
+same_map() {
+    step_rows "$1" >shown
+    tensorcat --npy "$2" one.tar 2>/dev/null | tail -c +129 | od -An -v -w4 -tf4 |
+        awk -v from="$3" -v stride="$4" 'NR > from && (NR - 1 - from) % stride == 0 && n++ < 96' | paste - shown |
+        awk -v step="$1" '{ off = $1 > $2 ? $1 - $2 : $2 - $1; if (off > 1e-6 * ($1 > 0 ? $1 : -$1)) {
+                print "step " step ", cell " NR - 1 ": " $2 ", not " $1; exit bad = 1 } sum += $1 != 0 }
+            END { exit bad || NR != 96 || sum == 0 }'
+}
+
 # A photo that is cropped and one that isn't, through a model at another shape: 8 rows of 12 patches.
 make_photos() {
     mkdir made && cp "$DATA/pictures/rgb420.jpg" made/one.jpg &&
         cp "$DATA/resample/gradient101x67.ppm" made/two.ppm &&
-        preprocess made | vitfwd -g pred --size 48x32 | rollout -k -M chefer >photos.tar &&
+        preprocess made | vitfwd -g pred --size 48x32 | rollout -k -M chefer | rollout -k -q all >photos.tar &&
         explore photos.tar >photos.html
 }
 
@@ -101,6 +111,7 @@ as_photos() {
     steps="['$s', [0, 0], 0, 0, false], ['$s', [3, 5], 2, -1, false], ['$s', [7, 11], 5, 3, true],
         ['$s', 'class token', 5, -1, false], ['$s', 'class token', 1, 2, true], ['$b', [2, 9], 3, 1, false],
         ['$b', [6, 1], 4, -1, true], ['$s', [3, 5], 5, -1, false, 'rollout'],
+        ['$s', [3, 5], 0, -1, false, 1], ['$s', [3, 5], 0, -1, true, 1], ['$s', [1, 1], 0, -1, false, 0],
         ['$s', 'class token', 5, -1, false, 'rollout']"
     places="$(place "$s"), $(place "$b")" look=$s
     drive photos.html || return
@@ -109,7 +120,8 @@ as_photos() {
         same_row 2 one.tar attn.05.npy 97 1 96 3 by 255 && same_row 3 one.tar attn.05.npy 97 1 0 -1 to 255 &&
         same_row 4 one.tar attn.01.npy 97 1 0 2 by 255 && same_row 5 two.tar attn.03.npy 97 1 34 1 to 255 &&
         same_row 6 two.tar attn.04.npy 97 1 74 -1 by 255 &&
-        same_rollout 7 3:5 && same_rollout 8 cls
+        same_rollout 7 3:5 && same_map 8 map.abnar-qall.npy $((41 * 96)) 1 && same_map 9 map.abnar-qall.npy 41 96 &&
+        same_map 10 map.chefer.npy 0 1 && same_rollout 11 cls
 }
 
 # in_place: the brightest patch has the brightest colour, and the photo is bare where the model

@@ -3,7 +3,7 @@
  * the keyboard, and writes what is shown into pre#driven. tests/explore.sh sets steps
  * (what to do) and places (where a sample's grid lies, by its view.json and not by the page).
  * A step: [sample, query, layer, head, by, show]; query a token's name or [row, column], layer
- * and head by their place from 0, head -1 for the mean.
+ * and head by their place from 0, head -1 for the mean; show nothing, "rollout", or a map's number.
  */
 const driven = document.createElement("pre");
 driven.id = "driven";
@@ -60,19 +60,27 @@ async function choosePhoto(sample) {
         write(`error ${sample} doesn't come`);
 }
 
+function chooseLayer(layer, head, odd) {
+    for (let i = 0; i < 64; i++)
+        press(odd ? "[" : "PageDown");
+    for (let i = 0; i < layer; i++)
+        press(odd ? "]" : "PageUp");
+    press("m");
+    for (let i = 0; i <= head; i++)
+        press("h");
+}
+
 async function take([sample, query, layer, head, by, show], number) {
     await choosePhoto(sample);
     buttonOf("ways", by ? "is attended by" : "attends to").click();
     buttonOf("query", by ? "is attended by" : "attends to").focus();
-    if ((at("rollout").getAttribute("aria-pressed") === "true") !== (show === "rollout"))
+    if (typeof show === "number") {
+        at("map").value = show;
+        at("map").dispatchEvent(new Event("change", { bubbles: true }));
+    } else if ((at("rollout").getAttribute("aria-pressed") === "true") !== (show === "rollout"))
         press("r");
-    for (let i = 0; i < 64; i++)
-        press(number % 2 ? "[" : "PageDown");
-    for (let i = 0; i < layer; i++)
-        press(number % 2 ? "]" : "PageUp");
-    press("m");
-    for (let i = 0; i <= head; i++)
-        press("h");
+    if (typeof show !== "number") /* these keys leave a map */
+        chooseLayer(layer, head, number % 2);
     if (typeof query === "string")
         buttonOf("tokens", query).click();
     else
