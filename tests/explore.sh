@@ -91,37 +91,39 @@ same_map() {
             END { exit bad || NR != 96 || sum == 0 }'
 }
 
-# A photo that is cropped and one that isn't, through a model at another shape: 8 rows of 12 patches.
+# Two photos, cropped, one of them turned by its EXIF, through a model at another shape: 12 rows of
+# 8 patches.
 make_photos() {
-    mkdir made && cp "$DATA/pictures/rgb420.jpg" made/one.jpg &&
+    mkdir made && cp "$DATA/pictures/turned6.jpg" made/one.jpg &&
         cp "$DATA/resample/gradient101x67.ppm" made/two.ppm &&
-        preprocess made | vitfwd -g pred --size 48x32 | rollout -k -M chefer | rollout -k -q all >photos.tar &&
+        preprocess made | vitfwd -g pred --size 32x48 | rollout -k -M chefer | rollout -k -q all >photos.tar &&
         explore photos.tar >photos.html
 }
 
 # place KEY: of a sample of photos.tar, from its view.json.
 place() {
     tar xOf photos.tar "$1.view.json" |
-        sed -E "s|.*(\"size\":[^]]*\]).*(\"box\":[^]]*\]).*|\"$1\": { \1, \2, \"grid\": [8, 12] }|"
+        sed -E "s|.*(\"size\":[^]]*\]).*(\"box\":[^]]*\]).*|\"$1\": { \1, \2, \"grid\": [12, 8] }|"
 }
 
 # as_photos: steps at both photos agree with the tensors.
 as_photos() {
     local s=made/one b=made/two
-    steps="['$s', [0, 0], 0, 0, false], ['$s', [3, 5], 2, -1, false], ['$s', [7, 11], 5, 3, true],
-        ['$s', 'class token', 5, -1, false], ['$s', 'class token', 1, 2, true], ['$b', [2, 9], 3, 1, false],
+    steps="['$s', [0, 0], 0, 0, false], ['$s', [3, 5], 2, -1, false], ['$s', [11, 7], 5, 3, true],
+        ['$s', 'class token', 5, -1, false], ['$s', 'class token', 1, 2, true], ['$b', [2, 5], 3, 1, false],
         ['$b', [6, 1], 4, -1, true], ['$s', [3, 5], 5, -1, false, 'rollout'],
         ['$s', [3, 5], 0, -1, false, 1], ['$s', [3, 5], 0, -1, true, 1], ['$s', [1, 1], 0, -1, false, 0],
-        ['$s', 'class token', 5, -1, false, 'rollout']"
-    places="$(place "$s"), $(place "$b")" look=$s
+        ['$s', 'class token', 5, -1, false, 'rollout'], ['$b', 'class token', 2, 3, false]"
+    places="$(place "$s"), $(place "$b")" look=$b
     drive photos.html || return
     tensorcat --key "$s" photos.tar 2>/dev/null >one.tar && tensorcat --key "$b" photos.tar 2>/dev/null >two.tar &&
-        same_row 0 one.tar attn.00.npy 97 1 1 0 to 255 && same_row 1 one.tar attn.02.npy 97 1 42 -1 to 255 &&
+        same_row 0 one.tar attn.00.npy 97 1 1 0 to 255 && same_row 1 one.tar attn.02.npy 97 1 30 -1 to 255 &&
         same_row 2 one.tar attn.05.npy 97 1 96 3 by 255 && same_row 3 one.tar attn.05.npy 97 1 0 -1 to 255 &&
-        same_row 4 one.tar attn.01.npy 97 1 0 2 by 255 && same_row 5 two.tar attn.03.npy 97 1 34 1 to 255 &&
-        same_row 6 two.tar attn.04.npy 97 1 74 -1 by 255 &&
-        same_rollout 7 3:5 && same_map 8 map.abnar-qall.npy $((41 * 96)) 1 && same_map 9 map.abnar-qall.npy 41 96 &&
-        same_map 10 map.chefer.npy 0 1 && same_rollout 11 cls
+        same_row 4 one.tar attn.01.npy 97 1 0 2 by 255 && same_row 5 two.tar attn.03.npy 97 1 22 1 to 255 &&
+        same_row 6 two.tar attn.04.npy 97 1 50 -1 by 255 &&
+        same_rollout 7 3:5 && same_map 8 map.abnar-qall.npy $((29 * 96)) 1 && same_map 9 map.abnar-qall.npy 29 96 &&
+        same_map 10 map.chefer.npy 0 1 && same_rollout 11 cls &&
+        same_row 12 two.tar attn.02.npy 97 1 0 3 to 255
 }
 
 # in_place: the brightest patch has the brightest colour, and the photo is bare where the model
@@ -162,9 +164,9 @@ hostile() {
         sed '/"license"/{ n; s/,$//; }; /label_names/d' \
             "$ROOT/pipelines/models/vit-cifar10-p4/config.json" >"$model/config.json" &&
         seq 0 9 | sed "s|.*|&\t${name//&/\\&} &|" >"$model/labels.tsv" || return
-    preprocess made/one.jpg 2>/dev/null | vitfwd -m "$model" -g pred 2>/dev/null | rollout -k -M chefer 2>/dev/null |
+    preprocess made/one.jpg 2>/dev/null | vitfwd -m "$model" -g pred --size 32x48 2>/dev/null | rollout -k -M chefer 2>/dev/null |
         explore >page.html 2>/dev/null || return
-    steps="['made/one', [3, 5], 2, -1, false]" look= places=$(place made/one | sed 's/8, 12/8, 8/')
+    steps="['made/one', [3, 5], 2, -1, false]" look= places=$(place made/one)
     drive page.html && grep -qx 'hit nothing' driven && grep -q '^texts .*&lt;/script&gt;' driven &&
         grep -q '^step 0 Patch 3:5' driven
 }
