@@ -23,9 +23,11 @@ LIBS = $(BLIS) $$(pkg-config --libs $(PACKAGES)) -lgif -lz -lpthread -lm
 DEBIAN = gcc make pkgconf libblis-serial-dev libtiff-dev zlib1g-dev libjpeg62-turbo-dev \
 	libpng-dev libwebp-dev libgif-dev libdeflate-dev libjansson-dev check mandoc \
 	libarchive-tools gnuplot-nox
+# For tests alone, which are skipped without them.
+DEBIAN_CHECK = chromium
 
 STAGES = preprocess vitfwd resnetfwd attnsplit attnstat rollout mapdiff mapscore gradcam finetune \
-	overlay topk tensorls tensorcat tensorgrep
+	overlay explore topk tensorls tensorcat tensorgrep
 FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_stack picture png pnm \
 	pth pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
 	stream_read stream_write tar tensors tiff tiff_client tiff_write webp zip
@@ -34,7 +36,7 @@ COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpo
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm \
 	headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
-	mappair mapscore maptitle mask model model_about model_rule modelstage optimiser option params pool \
+	mappair mapscore maptitle mask model model_about model_rule modelstage optimiser option packing pagesample params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
@@ -44,7 +46,7 @@ COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpo
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
 	classes conv damage dataset drawing eigen emd families feeder figure gemm gradients \
 	input io kernels key keylist layout loss map mapdiff maps mapscore memory model model_torch npy \
-	optimiser option pax pictures pictures_hostile pool pth pth_hostile random resample \
+	optimiser option packing pax pictures pictures_hostile pool pth pth_hostile random resample \
 	resnet resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors \
 	safetensors_write sample shards sheet singular state stream tar threads train_run train_vit \
 	training view vit vit_init write
@@ -97,6 +99,17 @@ $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libsaccade.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# The page that explore writes, as C for any compiler: its bytes, and a NUL behind.
+$(BUILD)/stages/explore_page.c: stages/explore.html
+	@mkdir -p $(@D)
+	{ echo '#include "stages/explore_page.h"'; echo 'const unsigned char explore_page[] = {'; \
+		od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '0 };'; } >$@
+
+$(BUILD)/stages/explore_page.o: $(BUILD)/stages/explore_page.c
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(BIN)/explore: $(BUILD)/stages/explore_page.o
+
 $(BUILD)/tests/check_%: $(BUILD)/tests/check_%.o $(BUILD)/libsaccade.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(LIBS)
 
@@ -106,6 +119,10 @@ $(BUILD)/tests/bench_%: $(BUILD)/tests/bench_%.o $(BUILD)/libsaccade.a
 -include $(OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.d) $(TESTS:%=%.d)
 
 # On a fresh machine these two do all the set-up, so packages come before the first object.
+.PHONY: deps-check
+deps-check: deps
+	@sh pipelines/deps.sh $(DEBIAN_CHECK) || echo 'tests that need $(DEBIAN_CHECK) are skipped'
+
 ifneq ($(filter demo lab check check-shared deps,$(MAKECMDGOALS)),)
 $(OBJECTS) $(STAGES:%=$(BUILD)/stages/%.o) $(TESTS:%=%.o): | deps
 endif
@@ -119,10 +136,10 @@ demo: all
 lab: all
 	@$(MAKE) --no-print-directory -C pipelines lab
 
-check: all $(TESTS)
+check: all $(TESTS) | deps-check
 	@BIN=$(BIN) bash tests/run.sh $(TESTS)
 
-check-shared: all $(TESTS) $(BENCH)
+check-shared: all $(TESTS) $(BENCH) | deps-check
 	@BIN=$(BIN) STRICT=1 bash tests/run.sh --shared $(TESTS)
 
 check-cluster: all

@@ -251,17 +251,29 @@ int map_add(struct sample *sample, const char *name, const struct map_about *abo
     return sample_add_json(sample, suffix, about_json(sample, about, layout), error);
 }
 
-static void read_geometry(struct map *map)
+bool view_box(const json_t *view, double box[4], double size[2])
 {
-    const json_t *view = json_object_get(map->info, "view");
-    const json_t *box = json_object_get(view, "box"), *size = json_object_get(view, "size");
-    map->is_signed = json_is_true(json_object_get(map->info, "signed"));
-    map->has_box = json_array_size(box) == 4;
+    const json_t *edges = json_object_get(view, "box"), *sides = json_object_get(view, "size");
     for (size_t i = 0; i < 4; i++)
-        map->box[i] = json_number_value(json_array_get(box, i));
+        box[i] = json_number_value(json_array_get(edges, i));
     for (size_t i = 0; i < 2; i++)
-        map->picture[i] = json_number_value(json_array_get(size, i));
-    map->has_box &= map->box[2] > map->box[0] && map->box[3] > map->box[1];
+        size[i] = json_number_value(json_array_get(sides, i));
+    return json_array_size(edges) == 4 && box[2] > box[0] && box[3] > box[1];
+}
+
+int view_place(const char *what, const double *box, const double size[2], uint32_t width,
+    uint32_t height, double placed[4], struct error *error)
+{
+    const double whole[4] = { 0, 0, width, height };
+    if (width > 0 && size[0] > 0 && size[1] > 0
+        && (size[0] != whole[2] || size[1] != whole[3]))
+        return fail(error, BAD_SAMPLE, "%s is of a picture of %gx%g, this one is %ux%u", what,
+            size[0], size[1], width, height);
+    memcpy(placed, box ? box : whole, sizeof whole);
+    for (size_t i = 0; i < 4; i++)
+        if (!isfinite(placed[i]))
+            return fail(error, BAD_SAMPLE, "%s: its box isn't finite", what);
+    return 0;
 }
 
 static int read_map(const struct sample *sample, const char *suffix, struct map *map,
@@ -289,7 +301,8 @@ static int read_map(const struct sample *sample, const char *suffix, struct map 
         status = fail_memory(error, 1);
     if (status < 0)
         return status;
-    read_geometry(map);
+    map->is_signed = json_is_true(json_object_get(map->info, "signed"));
+    map->has_box = view_box(json_object_get(map->info, "view"), map->box, map->picture);
     return 1;
 }
 

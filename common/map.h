@@ -96,6 +96,18 @@ int map_find(const struct sample *sample, const char *name, struct map *map,
  * BAD_USAGE: a map with queries; BAD_SAMPLE. */
 int map_check(const struct map *map, struct error *error);
 
+/*
+ * Where what has a view lies in its picture of width x height pixels: its box (NULL: not known,
+ * then all of the picture) into placed. size: of the picture by the view, 0 0 where unknown.
+ * Without the picture width and height are 0. BAD_SAMPLE: it is of a picture of another size,
+ * or its box isn't finite; what names it.
+ */
+int view_place(const char *what, const double *box, const double size[2], uint32_t width,
+    uint32_t height, double placed[4], struct error *error);
+
+/* Of a view.json or NULL. False: it has no box; size is 0 0 where it has none. */
+bool view_box(const json_t *view, double box[4], double size[2]);
+
 enum { MAP_MAX_NAME = 64 }; /* of a name that is given */
 
 /* Whether NAME can name a map: lower case [a-z0-9_+-]+, at most MAP_MAX_NAME. */

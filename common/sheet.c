@@ -81,18 +81,12 @@ static void look_over(struct oddities *oddities, const struct map *map, const fl
 static int place_map(const struct map *map, const struct picture *picture, double box[4],
     struct oddities *oddities, struct error *error)
 {
-    const double whole[4] = { 0, 0, picture->width, picture->height };
-    const bool sized = map->picture[0] > 0 && map->picture[1] > 0;
-    if (picture->rgb && sized && (map->picture[0] != whole[2] || map->picture[1] != whole[3]))
-        return fail(error, BAD_SAMPLE, "map.%s is of a picture of %gx%g, this one is %ux%u",
-            map->name, map->picture[0], map->picture[1], picture->width, picture->height);
+    char what[136];
+    snprintf(what, sizeof what, "map.%s", map->name);
     if (picture->rgb && !map->has_box)
         note_odd(oddities, map, "has no view: drawn over the whole picture");
-    memcpy(box, map->has_box ? map->box : whole, sizeof whole);
-    for (size_t i = 0; i < 4; i++)
-        if (!isfinite(box[i]))
-            return fail(error, BAD_SAMPLE, "map.%s.json: its box isn't finite", map->name);
-    return 0;
+    return view_place(what, map->has_box ? map->box : NULL, map->picture, picture->width,
+        picture->height, box, error);
 }
 
 /* Texts of a map; NULL where there is no memory. */

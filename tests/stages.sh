@@ -82,7 +82,7 @@ refuses_cut() {
         $((size - 1536)) $((size - 1024)) $((size - 512)) $((size - 1)); do
         head -c "$at" whole.tar >cut.tar
         gives 3 "$1" cut.tar && ! passes_for_whole || { echo "cut to $at bytes"; return 1; }
-        [[ $1 != overlay || ! -s out ]] || { echo "a figure all the same"; return 1; }
+        [[ $1 != @(overlay|explore) || ! -s out ]] || { echo "a figure all the same"; return 1; }
         input=cut.tar gives 3 "$1" && input=cut.tar gives 3 "$1" - || return
     done
 }
