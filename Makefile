@@ -32,7 +32,7 @@ FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_sta
 COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \
 	checkpoint_rule checkpoint_state class_names classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
-	feeder figure figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm \
+	feeder figure figure_bar figure_panel figure_plan figure_scale flow font font_glyphs gemm \
 	headonly headstat headtable input intake join kernels keylist labels layerstat loss map \
 	mappair maptitle model model_about model_rule modelstage optimiser option params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
@@ -42,7 +42,7 @@ COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \
 	training training_log upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
 	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
-	classes conv damage dataset drawing eigen emd families feeder figure gemm gradients \
+	classes conv damage dataset drawing eigen emd families feeder figure flow gemm gradients \
 	input io kernels key keylist layout loss map mapdiff maps memory model model_torch npy \
 	optimiser option pax pictures pictures_hostile pool pth pth_hostile random resample \
 	resnet resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors \
