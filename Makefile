@@ -38,7 +38,7 @@ COMMON = anymodel arena attention augment batchnorm cam canvas checkpoint \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
-	resnet_train_plan rollout shards sheet singular sources stage target threads trainer \
+	resnet_train_plan rollout shards sheet singular sinks sources stage target threads trainer \
 	training training_log upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
 	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
@@ -46,7 +46,7 @@ SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_
 	input io kernels key keylist layout loss map mapdiff maps memory model model_torch npy \
 	optimiser option pax pictures pictures_hostile pool pth pth_hostile random resample \
 	resnet resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors \
-	safetensors_write sample shards sheet singular state stream tar threads train_run train_vit \
+	safetensors_write sample shards sheet singular sinks state stream tar threads train_run train_vit \
 	training view vit vit_init write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
