@@ -10,7 +10,7 @@ set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$ROOT"
 
-parts=(golden stages finetune recipes interop man)
+parts=(golden stages finetune recipes recipes_beyond interop man)
 if [[ ${1-} == --shared ]]; then
     shift
     [[ ! -e tests/shared.sh ]] || parts+=(shared)
