@@ -138,12 +138,12 @@ static size_t follow(const struct search *search, size_t node, size_t *at)
 /* Sets the node's next arc to one on a shortest path. False: there is none left. */
 static bool advance(const struct search *search, size_t node)
 {
-    const size_t t = search->network->t, height = node / t;
+    const size_t t = search->network->t, height = node / t, token = node % t;
     const uint32_t end = (uint32_t)(height < search->network->layers ? 2 * t : t);
-    if (height == 1 && search->next[node] < t) /* of its arcs down one leads to the sink */
-        search->next[node] = search->next[node] <= (uint32_t)((search->sink + t - node % t) % t)
-                                 ? (uint32_t)((search->sink + t - node % t) % t)
-                                 : (uint32_t)t;
+    if (height == 1 && search->next[node] < t) { /* of its arcs down one leads to the sink */
+        const uint32_t only = (uint32_t)((search->sink + t - token) % t);
+        search->next[node] = search->next[node] <= only ? only : (uint32_t)t;
+    }
     for (; search->next[node] < end; search->next[node]++) {
         size_t at;
         const size_t to = follow(search, node, &at);
