@@ -34,21 +34,21 @@ FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_sta
 COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpoint \
 	checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
-	feeder figure figure_bar figure_panel figure_plan figure_scale font font_glyphs gemm \
+	feeder figure figure_bar figure_panel figure_plan figure_scale flow font font_glyphs gemm \
 	headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
 	mappair mapscore maptitle mask model model_about model_rule modelstage optimiser option packing pagesample params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
-	resnet_train_plan rollout scoretable shards sheet singular sources stage target threads trainer \
+	resnet_train_plan rollout scoretable shards sheet singular sinks sources stage target threads trainer \
 	training training_log upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
 	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
-	classes conv damage dataset drawing eigen emd families feeder figure gemm gradients \
+	classes conv damage dataset drawing eigen emd families feeder figure flow gemm gradients \
 	input io kernels key keylist layout loss map mapdiff maps mapscore memory model model_torch npy \
 	optimiser option packing pax pictures pictures_hostile pool pth pth_hostile random resample \
 	resnet resnet_load resnet_new resnet_pass resnet_rule resnet_train rollout safetensors \
-	safetensors_write sample shards sheet singular state stream tar threads train_run train_vit \
+	safetensors_write sample shards sheet singular sinks state stream tar threads train_run train_vit \
 	training view vit vit_init write
 
 OBJECTS = $(FORMATS:%=$(BUILD)/formats/%.o) $(COMMON:%=$(BUILD)/common/%.o)
@@ -160,7 +160,8 @@ install: all
 		install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
 	for file in $(MODELS); do \
 		install -D -m 644 $$file $(DESTDIR)$(DATADIR)/$${file#pipelines/} || exit 1; done
-	install -d $(DESTDIR)$(DATADIR)/pipelines
+	install -d $(DESTDIR)$(DATADIR)/pipelines/lab
+	install -m 644 pipelines/lab/* $(DESTDIR)$(DATADIR)/pipelines/lab
 	for file in $(RECIPES); do mode=644; test ! -x $$file || mode=755; \
 		install -m $$mode $$file $(DESTDIR)$(DATADIR)/pipelines || exit 1; done
 

@@ -194,6 +194,21 @@ int attention_gradient(const struct sample *sample, const struct attention *atte
     return 0;
 }
 
+int attention_vectors(const struct sample *sample, const struct attention *attention,
+    size_t layer, struct floats *vectors, struct scratch *scratch, struct error *error)
+{
+    char suffix[SUFFIX];
+    layer_suffix("tokens", layer, suffix);
+    *vectors = (struct floats){ .data = NULL };
+    if (!sample_find(sample, suffix))
+        return 0;
+    const int status = sample_floats(sample, suffix, 2, vectors, scratch, error);
+    if (status == 0 && (vectors->shape[0] != attention->tokens || vectors->shape[1] == 0))
+        return fail(error, BAD_SAMPLE, "%s is [%zu,%zu], attn.%02zu.npy of %zu tokens", suffix,
+            vectors->shape[0], vectors->shape[1], layer, attention->tokens);
+    return status;
+}
+
 int attention_check(const struct attention *attention, size_t first, struct error *error)
 {
     const size_t last = attention->model_layers - 1;

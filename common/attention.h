@@ -41,6 +41,10 @@ int attention_gradient(const struct sample *sample, const struct attention *atte
     size_t layer, size_t heads, const float **data, struct scratch *scratch,
     struct error *error);
 
+/* tokens.LL, what enters the layer: f32 [tokens, dim]; data NULL where there is none. */
+int attention_vectors(const struct sample *sample, const struct attention *attention,
+    size_t layer, struct floats *vectors, struct scratch *scratch, struct error *error);
+
 /* Whether every layer from first (below model_layers) to the model's last is there, and its
  * attngrad, which method needs. BAD_USAGE, naming the layer that isn't. */
 int attention_check(const struct attention *attention, size_t first, struct error *error);

@@ -50,6 +50,13 @@ size_t head_fault(const float *a, size_t n)
     return n;
 }
 
+int head_fail(size_t head, size_t row, struct error *error)
+{
+    return fail(error, BAD_SAMPLE,
+        "row %zu of head %zu is no softmax's: its values must be at least 0 and sum to 1", row,
+        head);
+}
+
 static size_t apart(size_t a, size_t b)
 {
     return a > b ? a - b : b - a;
@@ -151,38 +158,4 @@ double head_rank(const float *a, size_t n, double *room)
     for (size_t i = 0; i < n; i++)
         entropy -= values[i] > 0 ? values[i] / sum * log(values[i] / sum) : 0;
     return exp(entropy);
-}
-
-static int ascending(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Of x[count], count > 0, which is sorted. */
-static double take_median(double *x, size_t count)
-{
-    qsort(x, count, sizeof *x, ascending);
-    return (x[(count - 1) / 2] + x[count / 2]) / 2;
-}
-
-size_t find_sinks(bool *sinks, const struct layout *layout, const double *received,
-    double share, const double *norms, double outlying, double *room)
-{
-    const size_t p = layout->prefix, patches = count_patches(layout), n = p + patches;
-    double most = -INFINITY;
-    size_t count = 0;
-    if (norms) {
-        for (size_t j = 0; j < patches; j++)
-            room[j] = norms[p + j];
-        const double median = take_median(room, patches);
-        for (size_t j = 0; j < patches; j++)
-            room[j] = fabs(norms[p + j] - median);
-        most = median + outlying * take_median(room, patches);
-    }
-    for (size_t j = 0; j < n; j++) {
-        sinks[j] = j >= p && received[j] > share / (double)n && (!norms || norms[j] > most);
-        count += sinks[j];
-    }
-    return count;
 }

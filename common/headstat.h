@@ -33,6 +33,8 @@ double head_even_distance(const double *lengths, const struct layout *layout);
 /* The first of the n rows that is no softmax's, n where all are: what isn't finite, is below 0,
  * or doesn't sum to 1 within a hundredth. */
 size_t head_fault(const float *a, size_t n);
+/* BAD_SAMPLE, saying so. */
+int head_fail(size_t head, size_t row, struct error *error);
 
 /*
  * Distance (sum_j a[q,j] length(q,j)) and entropy (- sum_j a[q,j] ln a[q,j]) over the patches j
@@ -60,15 +62,5 @@ size_t head_rank_room(size_t n);
 /* Effective rank: exp of the entropy of the singular values divided by their sum (Roy &
  * Vetterli 2007), 1 to n. */
 double head_rank(const float *a, size_t n, double *room);
-
-/*
- * A token of a layer is a sink where it is a patch and received[n], the mean over heads of
- * head_received by all tokens, is more than share / n there; and, where norms[n], the lengths
- * of the tokens' vectors, aren't NULL, its norm is above the patches' median by more than
- * outlying times their median absolute deviation (Darcet et al. 2024 for what they are). Sets
- * sinks[n], returns how many there are. room: n doubles.
- */
-size_t find_sinks(bool *sinks, const struct layout *layout, const double *received,
-    double share, const double *norms, double outlying, double *room);
 
 #endif

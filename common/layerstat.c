@@ -24,8 +24,7 @@ void layerstat_free(struct layerstat *stat)
     free(stat->received.bytes);
     free(stat->information.bytes);
     free(stat->rank.bytes);
-    free(stat->norms.bytes);
-    free(stat->sinks.bytes);
+    sinks_free(&stat->sinks);
     free(stat->faults.bytes);
 }
 
@@ -84,33 +83,11 @@ static void set_divergences(const struct job *job)
     }
 }
 
-static int set_norms(
-    double *norms, const float *tokens, size_t n, size_t dim, struct error *error)
+static void set_sinks(const struct job *job, const struct sinks *sinks)
 {
-    for (size_t i = 0; i < n; i++) {
-        double squares = 0;
-        for (size_t d = 0; d < dim; d++)
-            squares += (double)tokens[i * dim + d] * (double)tokens[i * dim + d];
-        if (!isfinite(squares))
-            return fail(error, BAD_SAMPLE, "the vector of token %zu isn't finite", i);
-        norms[i] = sqrt(squares);
-    }
-    return 0;
-}
-
-/* norms: NULL, or [n] with as many to work in behind them. */
-static void set_sinks(const struct job *job, const double *norms, double *room, bool *sinks)
-{
-    const size_t n = job->n, heads = job->heads;
-    double *mean = job->received + heads * n, *read = mean + n;
-    for (size_t j = 0; j < n; j++) {
-        mean[j] = 0;
-        for (size_t h = 0; h < heads; h++)
-            mean[j] += job->received[h * n + j] / (double)heads;
-    }
-    const size_t count = find_sinks(
-        sinks, job->layout, mean, job->wish->sink_share, norms, job->wish->sink_norm, room);
-    for (size_t h = 0; h < heads; h++) {
+    const size_t n = job->n;
+    double *read = job->received + job->heads * n;
+    for (size_t h = 0; h < job->heads; h++) {
         const double *given = job->received + h * n;
         double share = 0;
         if (job->wish->readout) {
@@ -118,8 +95,8 @@ static void set_sinks(const struct job *job, const double *norms, double *room, 
             given = read;
         }
         for (size_t j = 0; j < n; j++)
-            share += sinks[j] ? given[j] : 0;
-        job->numbers[h].of[SINKS] = (double)count;
+            share += sinks->is[j] ? given[j] : 0;
+        job->numbers[h].of[SINKS] = (double)sinks->count;
         job->numbers[h].of[SINK_SHARE] = share;
     }
 }
@@ -130,15 +107,12 @@ static int reserve(
     const size_t heads = job->heads, n = job->n;
     int status = scratch_reserve(&stat->faults, heads * sizeof *job->faults, error);
     if (status == 0)
-        status = scratch_reserve(&stat->received, (heads + 2) * n * sizeof(double), error);
+        status = scratch_reserve(&stat->received, (heads + 1) * n * sizeof(double), error);
     if (status == 0)
         status = scratch_reserve(&stat->information, heads * heads * sizeof(double), error);
-    if (status == 0 && job->wish->wanted[EFFECTIVE_RANK])
-        status =
-            scratch_reserve(&stat->rank, workers * head_rank_room(n) * sizeof(double), error);
-    if (status == 0)
-        status = scratch_reserve(&stat->norms, 2 * n * sizeof(double), error);
-    return status < 0 ? status : scratch_reserve(&stat->sinks, n * sizeof(bool), error);
+    if (status < 0 || !job->wish->wanted[EFFECTIVE_RANK])
+        return status;
+    return scratch_reserve(&stat->rank, workers * head_rank_room(n) * sizeof(double), error);
 }
 
 int layerstat_measure(struct layerstat *stat, struct threads *threads,
@@ -166,19 +140,16 @@ int layerstat_measure(struct layerstat *stat, struct threads *threads,
     threads_run(threads, heads, measure_head, &job);
     for (size_t h = 0; h < heads; h++)
         if (job.faults[h] < job.n)
-            return fail(error, BAD_SAMPLE,
-                "row %zu of head %zu is no softmax's: its values must be at least 0 and sum "
-                "to 1",
-                job.faults[h], h);
+            return head_fail(h, job.faults[h], error);
     if (wish->wanted[DIVERGENCE]) {
         threads_run(threads, heads * heads, compare_heads, &job);
         set_divergences(&job);
     }
     if (wants_sinks(wish)) {
-        double *norms = stat->norms.bytes;
-        status = tokens ? set_norms(norms, tokens, job.n, dim, error) : 0;
+        status = sinks_find(
+            &stat->sinks, &wish->sinks, layout, job.received, heads, tokens, dim, error);
         if (status == 0)
-            set_sinks(&job, tokens ? norms : NULL, norms + job.n, stat->sinks.bytes);
+            set_sinks(&job, &stat->sinks);
     }
     return status;
 }

@@ -2,7 +2,7 @@
 #ifndef SACCADE_LAYERSTAT_H
 #define SACCADE_LAYERSTAT_H
 
-#include "common/headstat.h"
+#include "common/sinks.h"
 #include "common/threads.h"
 
 enum layer_number {
@@ -24,7 +24,7 @@ enum { LAYER_MAX_HEADS = 1024 };
 struct layer_wish {
     bool wanted[LAYER_NUMBERS]; /* what costs much is left out where it isn't: NaN */
     bool readout; /* of the queries that the model's head reads, instead of the patches */
-    double sink_share, sink_norm;
+    struct sink_bounds sinks;
 };
 
 struct layer_numbers {
@@ -33,12 +33,11 @@ struct layer_numbers {
 
 /* Memory for layer after layer; all zero to begin with. */
 struct layerstat {
-    struct scratch received;    /* [heads, tokens], their mean over heads, and one row */
+    struct scratch received;    /* [heads, tokens], and one row */
     struct scratch information; /* [heads, heads] */
     struct scratch rank;        /* head_rank_room a thread */
-    struct scratch norms;       /* [tokens], and as many to work in */
-    struct scratch sinks;       /* bool [tokens] */
     struct scratch faults;      /* [heads]: a row that is no softmax's */
+    struct sinks sinks;         /* of the last layer, where they are wanted */
 };
 void layerstat_free(struct layerstat *stat);
 

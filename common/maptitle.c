@@ -51,6 +51,7 @@ static const char *method_words(const char *method)
         { "grad-rollout", "gradient rollout" },
         { "chefer", "Chefer et al." },
         { "attn-gradcam", "Grad-CAM of attention" },
+        { "flow", "attention flow" },
         { "gradcam", "Grad-CAM" },
         { "gradcam++", "Grad-CAM++" },
         { "hirescam", "HiResCAM" },

@@ -3,13 +3,14 @@
 #:     shows what they made.
 #:     VIT=, RESNET=, and what else the recipes take
 #:     LABELS=labels.tsv    for misclassified
-#:     DATA=, VAL=          for finetune, which trains; what it made before is shown as well
+#:     DATA=, VAL=          for finetune, which trains; what it made before is shown as well;
+#:                          and for localise, where DATA=pets has their trimaps
 #:     OUT=out
 
-lab_items := layers heads vit-vs-cnn misclassified patches rollout finetune beyond
+lab_items := layers heads vit-vs-cnn misclassified patches rollout finetune beyond localise
 given = $(filter command environment,$(origin $(1)))
-lab_made := $(filter-out $(if $(call given,LABELS),,misclassified) $(if $(call given,DATA),,finetune), \
-	$(lab_items))
+lab_made := $(filter-out $(if $(call given,LABELS),,misclassified) $(if $(call given,DATA),,finetune) \
+	$(if $(wildcard $(DATA:%=%/annotations/trimaps)),,localise),$(lab_items))
 
 .PHONY: lab
 lab: $(patsubst %.mk,%,$(wildcard $(lab_made:%=%.mk)))

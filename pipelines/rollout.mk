@@ -11,7 +11,7 @@
 FUSIONS ?= max min
 DISCARDS ?= 0.5 0.9
 STARTS ?= 2 4
-METHODS ?= grad-rollout chefer attn-gradcam
+METHODS ?= flow grad-rollout chefer attn-gradcam
 export FUSIONS DISCARDS STARTS METHODS
 
 rolling := $(OUT)/rollout.d

@@ -1,5 +1,6 @@
 /* attnsplit: reads attention, writes a map for every head of every layer, or of heads fused. */
 #include "common/attention.h"
+#include "common/sinks.h"
 #include "common/stage.h"
 
 #include <math.h>
@@ -13,10 +14,12 @@ static const char *const fusions[] = { NULL, "mean", "max", "min", "std" };
 
 struct attnsplit_options {
     const char *layers, *heads, *query, *as;
+    bool suppress;
+    struct sink_bounds sinks;
     struct layout_wish wish;
 };
 
-static struct attnsplit_options options;
+static struct attnsplit_options options = { .sinks = { -1, -1 } };
 
 #define AT(field) offsetof(struct attnsplit_options, field)
 
@@ -31,6 +34,16 @@ static const struct option_row rows[] = {
         "(default: "
         "what the head reads)",
         AT(query), 0, 0, false },
+    { 0, "suppress-sinks", OPTION_FLAG, NULL,
+        "take attention to sinks away and divide each row by what is left (needs vitfwd "
+        "--tokens)",
+        AT(suppress), 0, 0, false },
+    { 0, "sink-share", OPTION_NUMBER, "F",
+        "a sink is a patch that takes more than F/N of N tokens' attention on average (3)",
+        AT(sinks.share), 0, 1e9, false },
+    { 0, "sink-norm", OPTION_NUMBER, "K",
+        "and whose norm is above the median by more than K median absolute deviations (5)",
+        AT(sinks.outlying), 0, 1e9, false },
     { 0, "as", OPTION_TEXT, "NAME", "name the maps NAME-lLL-hHH and so on", AT(as), 0, 0,
         false },
     { 0, "prefix", OPTION_TEXT, "N", "tokens before the patches, for arrays of your own model",
@@ -43,6 +56,9 @@ static const struct option_row rows[] = {
 struct state {
     enum fusion fusion;
     struct scratch scratch, rows; /* a layer's attention; one row a head */
+    struct scratch tokens, left;  /* a layer's input; its attention without sinks */
+    struct scratch masses;        /* [heads, tokens]: received of the layer, then removed */
+    struct sinks sinks;
 };
 
 /* What one sample is being split by. */
@@ -54,7 +70,8 @@ struct job {
     size_t query_count;
     bool together; /* -q all */
     size_t layer, heads;
-    const float *data; /* [heads, tokens, tokens] */
+    const float *data;     /* [heads, tokens, tokens] */
+    const double *removed; /* [heads, tokens]: what rows gave to sinks; NULL: these are in */
 };
 
 static int check_heads(struct error *error)
@@ -75,6 +92,12 @@ static int open_attnsplit(struct run *run, struct error *error)
         return fail(error, BAD_USAGE,
             "--as %.100s: takes at most %d lower case letters, digits, _ + and -", options.as,
             MAP_MAX_NAME);
+    if (!options.suppress && (options.sinks.share >= 0 || options.sinks.outlying >= 0))
+        return fail(error, BAD_USAGE, "--sink-share and --sink-norm go with --suppress-sinks");
+    if (options.sinks.share < 0)
+        options.sinks.share = 3;
+    if (options.sinks.outlying < 0)
+        options.sinks.outlying = 5;
     int status = layout_wish_check(&options.wish, error);
     if (status == 0)
         status = queries_check(options.query, error);
@@ -140,6 +163,48 @@ static int fill(
     return 0;
 }
 
+/* What a query gave to sinks in one head. */
+static double removed_by(const struct job *job, const struct query *query, size_t head)
+{
+    const size_t t = job->attention->tokens, p = job->attention->layout.prefix;
+    const double *removed = job->removed + head * t;
+    double sum = 0;
+    for (size_t i = p; query->kind == QUERY_MEAN && i < t; i++)
+        sum += removed[i] / (double)(t - p);
+    return query->kind == QUERY_MEAN ? sum : removed[query->token];
+}
+
+/* Which patches were taken away, and what that took of the attention of count queries, in one
+ * head or on average. NULL: nothing is to be taken away. */
+static json_t *sinks_json(
+    const struct job *job, const struct query *queries, size_t count, long head)
+{
+    const struct layout *layout = &job->attention->layout;
+    const size_t first = head < 0 ? 0 : (size_t)head, end = head < 0 ? job->heads : first + 1;
+    if (!job->removed)
+        return NULL;
+    json_t *list = json_array();
+    double removed = 0;
+    for (size_t j = layout->prefix; j < job->attention->tokens; j++)
+        if (job->state->sinks.is[j])
+            json_array_append_new(
+                list, json_pack("[i,i]", (int)((j - layout->prefix) / layout->columns),
+                          (int)((j - layout->prefix) % layout->columns)));
+    for (size_t q = 0; q < count; q++)
+        for (size_t h = first; h < end; h++)
+            removed += removed_by(job, &queries[q], h) / (double)(count * (end - first));
+    return json_pack("{s:o, s:f}", "sinks", list, "removed", removed);
+}
+
+/* In words, for a figure. */
+static void describe_removed(const json_t *json, char note[100])
+{
+    const size_t count = json_array_size(json_object_get(json, "sinks"));
+    snprintf(note, 100, count == 0 ? "no sinks" : "without %zu sink%s, %.1f%% of attention",
+        count, count == 1 ? "" : "s",
+        100 * json_number_value(json_object_get(json, "removed")));
+}
+
 /* head: a number, or -1 for all fused. */
 static int add_maps(const struct job *job, long head, struct error *error)
 {
@@ -151,29 +216,86 @@ static int add_maps(const struct job *job, long head, struct error *error)
     int status = 0;
     for (size_t q = 0; q < (job->together ? 1 : job->query_count) && status == 0; q++) {
         const struct query *query = &job->queries[q];
+        json_t *more = sinks_json(job, query, job->together ? patches : 1, head);
+        char note[100];
+        describe_removed(more, note);
         const struct map_about about = { .method = "attention",
             .layer = (int)job->layer,
             .head = (int)head,
             .head_fusion = fused,
             .query = query->name,
-            .residual = -1 };
+            .residual = -1,
+            .note = more ? note : NULL,
+            .more = more };
         float *values;
-        snprintf(name, sizeof name, "%.64s%sl%02zu-%s%s%s", options.as ? options.as : "",
-            options.as ? "-" : "", job->layer, fused ? fused : part,
+        snprintf(name, sizeof name, "%.64s%sl%02zu-%s%s%s%s", options.as ? options.as : "",
+            options.as ? "-" : "", job->layer, fused ? fused : part, more ? "-nosinks" : "",
             query->by_default ? "" : "-q", query->by_default ? "" : query->name);
         status = map_add(
             job->sample, name, &about, layout, job->together ? patches : 0, &values, error);
+        json_decref(more);
         for (size_t i = 0; i < (job->together ? patches : 1) && status == 0; i++)
             status = fill(job, query + i, head, values + i * patches, error);
     }
     return status;
 }
 
-static int split_layer(struct job *job, struct error *error)
+static void say_removed(const struct run *run, const struct job *job)
+{
+    const struct sinks *sinks = &job->state->sinks;
+    double share = 0;
+    for (size_t j = 0; j < job->attention->tokens; j++)
+        share += sinks->is[j] ? sinks->received[j] : 0;
+    run_warn(run, job->sample->key,
+        "layer %zu: %zu sink%s, with %.1f%% of the attention of all tokens", job->layer,
+        sinks->count, sinks->count == 1 ? "" : "s", 100 * share);
+}
+
+/* Finds the layer's sinks; its data becomes a copy without them. */
+static int suppress_sinks(struct run *run, struct job *job, struct error *error)
+{
+    struct state *state = job->state;
+    const struct attention *attention = job->attention;
+    const size_t t = attention->tokens, heads = job->heads;
+    struct floats vectors;
+    int status =
+        attention_vectors(job->sample, attention, job->layer, &vectors, &state->tokens, error);
+    if (status == 0 && !vectors.data)
+        return fail(error, BAD_USAGE,
+            "has no tokens.%02zu, whose norms --suppress-sinks needs: run vitfwd --tokens with "
+            "the layers that are split",
+            job->layer);
+    if (status == 0)
+        status = scratch_reserve(&state->masses, heads * t * sizeof(double), error);
+    if (status == 0)
+        status = scratch_reserve(&state->left, heads * t * t * sizeof(float), error);
+    double *masses = state->masses.bytes;
+    for (size_t h = 0; h < heads && status == 0; h++) {
+        const float *head = job->data + h * t * t;
+        const size_t fault = head_fault(head, t);
+        status = fault < t ? head_fail(h, fault, error) : 0;
+        head_received(head, t, &(struct head_queries){ 0, t }, masses + h * t);
+    }
+    if (status == 0)
+        status = sinks_find(&state->sinks, &options.sinks, &attention->layout, masses, heads,
+            vectors.data, vectors.shape[1], error);
+    if (status < 0)
+        return fail(error, status, "layer %zu: %s", job->layer, error->text);
+    sinks_suppress(&state->sinks, job->data, heads, t, state->left.bytes, masses);
+    job->data = state->left.bytes;
+    job->removed = masses;
+    if (run->common.verbose)
+        say_removed(run, job);
+    return 0;
+}
+
+static int split_layer(struct run *run, struct job *job, struct error *error)
 {
     const char *heads = options.heads ? options.heads : "all";
     int status = attention_layer(job->sample, job->attention, job->layer, &job->heads,
         &job->data, &job->state->scratch, error);
+    if (status == 0 && options.suppress)
+        status = suppress_sinks(run, job, error);
     if (status < 0 || job->state->fusion != FUSE_NONE)
         return status < 0 ? status : add_maps(job, -1, error);
     bool *wanted = calloc(job->heads, sizeof *wanted);
@@ -201,7 +323,7 @@ static int split_sample(struct run *run, struct sample *sample, struct error *er
         status = attention_choose(&attention, options.layers, error);
     for (size_t i = 0; i < attention.count && status == 0; i++) {
         job.layer = attention.layers[i];
-        status = split_layer(&job, error);
+        status = split_layer(run, &job, error);
     }
     if (status == 0 && !run->common.keep)
         sample_drop(sample, "attn*");
@@ -216,6 +338,10 @@ static void close_attnsplit(struct run *run)
         return;
     free(state->scratch.bytes);
     free(state->rows.bytes);
+    free(state->tokens.bytes);
+    free(state->left.bytes);
+    free(state->masses.bytes);
+    sinks_free(&state->sinks);
     free(state);
 }
 

@@ -16,6 +16,7 @@ struct attnstat_options {
     int mean;
     bool relative, readout;
     double sink_share, sink_norm;
+    bool sinks;
     struct layout_wish wish;
 };
 
@@ -47,6 +48,9 @@ static const struct option_row rows[] = {
         "and where there are tokens, one whose norm is above the median by more than K median "
         "absolute deviations (5)",
         AT(sink_norm), 0, 1e9, false },
+    { 0, "sinks", OPTION_FLAG, NULL,
+        "print the sinks instead, a row each: which patches take most of a layer's attention",
+        AT(sinks), 0, 0, false },
     { 0, "prefix", OPTION_TEXT, "N", "tokens before the patches, for arrays of your own model",
         AT(wish.prefix), 0, 0, false },
     { 0, "grid", OPTION_TEXT, "RxC", "rows and columns of patches, likewise", AT(wish.grid), 0,
@@ -57,11 +61,19 @@ static const struct option_row rows[] = {
 /* As enum sink_rule. */
 static const char *const rule_names[] = { "share", "share+norm", "mixed" };
 
+/* Of --sinks: a row. */
+struct sink {
+    size_t layer, token, row, column;
+    double norm, median, share; /* norms NaN where there are no tokens */
+};
+
 struct state {
     struct layer_wish wish;
     struct layerstat stat;
     struct scratch attention, tokens, lengths, numbers;
     struct head_table sample, total;
+    struct scratch sinks; /* struct sink, of a sample */
+    size_t sink_count;
     char kind[512]; /* of the samples in the total: describe_kind's */
     uint64_t samples;
     bool warned; /* that distances are in patches */
@@ -93,11 +105,14 @@ static int open_attnstat(struct run *run, struct error *error)
     if (!state)
         return fail_memory(error, sizeof *state);
     state->wish.readout = options.readout;
-    state->wish.sink_share = options.sink_share;
-    state->wish.sink_norm = options.sink_norm;
+    state->wish.sinks = (struct sink_bounds){ options.sink_share, options.sink_norm };
     for (size_t i = 0; i < LAYER_NUMBERS; i++)
-        state->wish.wanted[i] = !options.stats;
+        state->wish.wanted[i] = options.sinks ? i == SINKS : !options.stats;
     int status = layout_wish_check(&options.wish, error);
+    if (status == 0 && options.sinks && (options.stats || options.mean != MEAN_NONE))
+        status = fail(error, BAD_USAGE,
+            "--sinks prints a table of its own: it goes without "
+            "--stats and --mean");
     if (status == 0 && options.stats)
         status = parse_stats(options.stats, state->wish.wanted, error);
     return status < 0 || !options.layers ? status
@@ -133,6 +148,9 @@ static int print_names(struct run *run, const char *ending, struct error *error)
 static int print_heading(struct run *run, const json_t *programs, struct error *error)
 {
     (void)programs;
+    if (options.sinks)
+        return run_print(run, error,
+            "key\tlayer\ttoken\trow\tcolumn\tnorm\tmedian_norm\tshare\tsink_rule\n");
     int status = run_print(run, error, "%s\tlayer\thead", over_samples() ? "samples" : "key");
     if (status == 0)
         status = print_names(run, "", error);
@@ -175,6 +193,39 @@ static int print_rows(
             status = print_numbers(run, row, running_deviation, error);
         if (status == 0)
             status = run_print(run, error, "\n");
+    }
+    return status;
+}
+
+/* Behind those of the layers before; there is room. */
+static void keep_sinks(struct state *state, const struct layout *layout, size_t layer)
+{
+    const struct sinks *sinks = &state->stat.sinks;
+    const size_t p = layout->prefix, n = p + layout->rows * layout->columns;
+    struct sink *kept = state->sinks.bytes;
+    for (size_t j = p; j < n; j++)
+        if (sinks->is[j])
+            kept[state->sink_count++] = (struct sink){ .layer = layer,
+                .token = j,
+                .row = (j - p) / layout->columns,
+                .column = (j - p) % layout->columns,
+                .norm = sinks->norms ? sinks->norms[j] : NAN,
+                .median = sinks->median,
+                .share = sinks->received[j] };
+}
+
+static int print_sinks(struct run *run, const char *key, struct error *error)
+{
+    const struct state *state = run->state;
+    const struct sink *sink = state->sinks.bytes;
+    int status = 0;
+    for (size_t i = 0; i < state->sink_count && status == 0; i++, sink++) {
+        char norms[64] = "\t";
+        if (!isnan(sink->norm))
+            snprintf(norms, sizeof norms, "%.6g\t%.6g", sink->norm, sink->median);
+        status = run_print(run, error, "%s\t%zu\t%zu\t%zu\t%zu\t%s\t%.6g\t%s\n", key,
+            sink->layer, sink->token, sink->row, sink->column, norms, sink->share,
+            rule_names[isnan(sink->norm) ? RULE_SHARE : RULE_NORM]);
     }
     return status;
 }
@@ -240,33 +291,17 @@ static int describe_kind(const struct sample *sample, const struct layout *layou
     return status;
 }
 
-/* tokens.LL, where it is needed and there. */
-static int read_tokens(struct state *state, const struct sample *sample, size_t layer,
-    size_t tokens, struct floats *floats, struct error *error)
-{
-    char suffix[40];
-    snprintf(suffix, sizeof suffix, "tokens.%02zu.npy", layer);
-    *floats = (struct floats){ .data = NULL };
-    if (!prints_rule(state) || !sample_find(sample, suffix))
-        return 0;
-    const int status = sample_floats(sample, suffix, 2, floats, &state->tokens, error);
-    if (status == 0 && (floats->shape[0] != tokens || floats->shape[1] == 0))
-        return fail(error, BAD_SAMPLE, "%s is [%zu,%zu], attn.%02zu.npy of %zu tokens", suffix,
-            floats->shape[0], floats->shape[1], layer, tokens);
-    return status;
-}
-
 static int measure_layer(struct run *run, const struct sample *sample,
     const struct attention *attention, size_t layer, struct error *error)
 {
     struct state *state = run->state;
     size_t heads;
     const float *data;
-    struct floats tokens;
+    struct floats tokens = { .data = NULL };
     int status =
         attention_layer(sample, attention, layer, &heads, &data, &state->attention, error);
-    if (status == 0)
-        status = read_tokens(state, sample, layer, attention->tokens, &tokens, error);
+    if (status == 0 && prints_rule(state))
+        status = attention_vectors(sample, attention, layer, &tokens, &state->tokens, error);
     if (status == 0)
         status = scratch_reserve(&state->numbers, heads * sizeof(struct layer_numbers), error);
     if (status < 0)
@@ -302,18 +337,26 @@ static int measure_sample(struct run *run, struct sample *sample, struct error *
     struct attention attention;
     double patch[2];
     char kind[512];
-    state->sample.count = 0;
+    state->sample.count = state->sink_count = 0;
     int status = attention_find(sample, &options.wish, &attention, error);
     if (status == 0)
         status = attention_choose(&attention, options.layers, error);
     if (status == 0)
         status = scratch_reserve(&state->lengths, attention.tokens * sizeof(double), error);
+    if (status == 0 && options.sinks)
+        status = scratch_reserve(
+            &state->sinks, attention.count * attention.tokens * sizeof(struct sink), error);
     if (status < 0)
         return status;
     read_patch(run, sample, &attention.layout, patch);
     head_lengths(state->lengths.bytes, &attention.layout, patch[0], patch[1]);
-    for (size_t i = 0; i < attention.count && status == 0; i++)
+    for (size_t i = 0; i < attention.count && status == 0; i++) {
         status = measure_layer(run, sample, &attention, attention.layers[i], error);
+        if (status == 0 && options.sinks)
+            keep_sinks(state, &attention.layout, attention.layers[i]);
+    }
+    if (status == 0 && options.sinks)
+        return print_sinks(run, sample->key, error);
     if (status < 0 || !over_samples())
         return status < 0 ? status : print_rows(run, sample->key, &state->sample, error);
     status = describe_kind(sample, &attention.layout, patch, kind, error);
@@ -323,6 +366,8 @@ static int measure_sample(struct run *run, struct sample *sample, struct error *
 static int print_total(struct run *run, struct error *error)
 {
     const struct state *state = run->state;
+    if (options.sinks)
+        return 0;
     char samples[24];
     snprintf(samples, sizeof samples, "%llu", (unsigned long long)state->samples);
     return print_rows(run, samples, &state->total, error);
@@ -336,6 +381,7 @@ static void close_attnstat(struct run *run)
     layerstat_free(&state->stat);
     free(state->attention.bytes);
     free(state->tokens.bytes);
+    free(state->sinks.bytes);
     free(state->lengths.bytes);
     free(state->numbers.bytes);
     free(state->sample.rows);

@@ -4,6 +4,7 @@
  * for a class (Chefer et al. 2021).
  */
 #include "common/attention.h"
+#include "common/flow.h"
 #include "common/gemm.h"
 #include "common/rollout.h"
 #include "common/stage.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum method_number { ABNAR, VIT_EXPLAIN, GRAD_ROLLOUT, CHEFER, ATTN_GRADCAM };
+enum method_number { ABNAR, VIT_EXPLAIN, GRAD_ROLLOUT, CHEFER, ATTN_GRADCAM, FLOW };
 
 /* Options that not every method takes. */
 enum { FUSE = 1, RESIDUAL = 2, DISCARD = 4, START = 8 }; /* START: and END */
@@ -34,6 +35,7 @@ static const struct method {
         "it adds each layer to the identity as it is: see grad-rollout", FUSE_MEAN, -1, 0 },
     [ATTN_GRADCAM] = { "attn-gradcam", true, 0,
         "it is the mean over the heads of the last layer, nothing else", FUSE_MEAN, -1, 0 },
+    [FLOW] = { "flow", false, FUSE | RESIDUAL | DISCARD | START, NULL, FUSE_MEAN, 0.5, 0 },
 };
 
 enum { UNSAID = -1 };
@@ -55,19 +57,21 @@ static struct rollout_options options = {
 #define AT(field) offsetof(struct rollout_options, field)
 
 static const struct option_row rows[] = {
-    { 'M', "method", OPTION_CHOICE, "abnar|vit-explain|grad-rollout|chefer|attn-gradcam",
+    { 'M', "method", OPTION_CHOICE, "abnar|vit-explain|grad-rollout|chefer|attn-gradcam|flow",
         "abnar: attention alone (default); vit-explain: the popular script's, with its faults, "
-        "to compare; the others: of one class, after vitfwd --grad",
+        "to compare; flow: the most that can flow to each patch; the others: of one class, "
+        "after vitfwd --grad",
         AT(method), 0, 0, false },
     { 0, "fuse", OPTION_CHOICE, "mean|max|min",
         "how a layer's heads become one (default: mean; vit-explain: max)", AT(fusion), 0, 0,
         false },
     { 0, "residual", OPTION_NUMBER, "A",
-        "abnar, grad-rollout: weight of the identity, the residual connection, from 0 to 1 "
+        "abnar, grad-rollout, flow: weight of the identity, the residual connection, from 0 to "
+        "1 "
         "(default: 0.5)",
         AT(residual), 0, 1, false },
     { 0, "discard", OPTION_NUMBER, "F",
-        "abnar, grad-rollout: share of each row's patches, the lowest, set to 0 before "
+        "abnar, grad-rollout, flow: share of each row's patches, the lowest, set to 0 before "
         "(default: 0); vit-explain: of the whole matrix (default: 0.9)",
         AT(discard), 0, 1, false },
     { 0, "start", OPTION_COUNT, "LAYER", "the first layer that takes part (default: 0)",
@@ -93,9 +97,10 @@ struct state {
     char note[100];           /* options other than the method's own; empty: none */
     struct scratch attention; /* a layer's, where it had to be converted */
     struct scratch gradient;
-    struct scratch matrix;   /* [tokens, tokens] of one layer, heads fused */
+    struct scratch matrix;   /* [tokens, tokens] of one layer, heads fused; of all for flow */
     struct scratch room;     /* what the method works in */
     struct scratch from, to; /* [queries, tokens] before and behind a layer */
+    struct scratch flows;    /* [queries, patches] */
 };
 
 /* One layer as read: f32 [heads, tokens, tokens]. */
@@ -176,7 +181,7 @@ static int open_rollout(struct run *run, struct error *error)
 static int reserve(struct state *state, size_t t, size_t queries, struct error *error)
 {
     int status = 0;
-    if (options.method != ATTN_GRADCAM)
+    if (options.method != ATTN_GRADCAM && options.method != FLOW)
         status = scratch_reserve(&state->matrix, t * t * sizeof(float), error);
     if (status == 0 && (options.discard > 0 || options.method == VIT_EXPLAIN))
         status = scratch_reserve(&state->room, rollout_room(t), error);
@@ -280,24 +285,115 @@ static int weigh_last(struct state *state, const struct sample *sample,
         last, queries[which].name);
 }
 
-static int add_map(const struct state *state, struct sample *sample,
+/* All layers as one network, in state->matrix; what mixes them is as abnar's. */
+static int lay_pipes(struct state *state, const struct sample *sample,
+    const struct attention *attention, size_t layers, struct error *error)
+{
+    const size_t t = attention->tokens;
+    int status = scratch_reserve(&state->matrix, layers * t * t * sizeof(float), error);
+    for (size_t i = 0; i < layers && status == 0; i++) {
+        const size_t number = (size_t)options.start + i;
+        struct layer layer;
+        status = read_layer(state, sample, attention, number, &layer, error);
+        if (status < 0)
+            break;
+        float *a = (float *)state->matrix.bytes + i * t * t;
+        rollout_fuse(a, layer.attention, NULL, layer.heads, t * t, (enum fusion)options.fusion);
+        rollout_mix(a, t, attention->layout.prefix, options.residual, options.discard,
+            state->room.bytes);
+        const size_t fault = flow_fault(a, t);
+        if (fault < t)
+            status = fail(error, BAD_SAMPLE,
+                "nothing can flow through layer %zu: row %zu of its attention has numbers that "
+                "aren't finite or are below 0",
+                number, fault);
+    }
+    return status;
+}
+
+/* The flows to all patches, and these divided by their sum where rows have them, in
+ * state->from. */
+static int let_flow(struct run *run, const struct sample *sample,
+    const struct attention *attention, size_t count, struct error *error)
+{
+    struct state *state = run->state;
+    const size_t t = attention->tokens, p = attention->layout.prefix;
+    const size_t end = options.end == UINT64_MAX ? attention->model_layers - 1 : (size_t)options.end;
+    const size_t layers = end + 1 - (size_t)options.start;
+    int status = lay_pipes(state, sample, attention, layers, error);
+    if (status < 0)
+        return status;
+    const struct flow_network network = { state->matrix.bytes, layers, t };
+    status = scratch_reserve(&state->flows, count * (t - p) * sizeof(struct flow), error);
+    if (status == 0)
+        status = scratch_reserve(
+            &state->room, threads_count(run->threads) * flow_room(&network), error);
+    if (status < 0)
+        return status;
+    const struct flow *flows = state->flows.bytes;
+    float *to = state->from.bytes;
+    flow_all(run->threads, &network, to, count, p, state->room.bytes, state->flows.bytes);
+    for (size_t q = 0; q < count; q++, flows += t - p) {
+        double sum = 0;
+        for (size_t j = 0; j < t - p; j++)
+            sum += flows[j].value;
+        for (size_t j = 0; j < t - p; j++)
+            to[q * t + p + j] = sum > 0 ? (float)(flows[j].value / sum) : 0;
+    }
+    return 0;
+}
+
+/* What hid behind the shares of count queries: how much flowed, mean over queries, and the
+ * share of patches at each bound. */
+static json_t *flow_json(const struct state *state, size_t patches, size_t row, size_t count)
+{
+    const struct flow *flows = (const struct flow *)state->flows.bytes + row * patches;
+    double sum = 0;
+    size_t first = 0, all = 0;
+    for (size_t i = 0; i < count * patches; i++) {
+        sum += flows[i].value;
+        first += flows[i].fills_first;
+        all += flows[i].takes_all;
+    }
+    const double flowed = (double)(count * patches);
+    return json_pack("{s:f, s:f, s:f}", "flowed", sum / (double)count, "at_first_layer",
+        (double)first / flowed, "at_query", (double)all / flowed);
+}
+
+static void say_flow(const struct run *run, const struct sample *sample, const json_t *flow)
+{
+    if (flow && run->common.verbose)
+        run_warn(run, sample->key,
+            "%.1f%% of patches get all that the first layer lets into them, %.1f%% all that "
+            "the "
+            "query gives",
+            100 * json_number_value(json_object_get(flow, "at_first_layer")),
+            100 * json_number_value(json_object_get(flow, "at_query")));
+}
+
+static int add_map(const struct run *run, struct sample *sample,
     const struct attention *attention, const struct query *query, size_t row, size_t count,
     bool together, struct error *error)
 {
+    const struct state *state = run->state;
     const size_t t = attention->tokens, p = attention->layout.prefix;
+    json_t *flow = options.method == FLOW ? flow_json(state, t - p, row, count) : NULL;
     const struct map_about about = { .method = state->method->name,
         .layer = -1,
         .head = -1,
         .query = query->name,
         .residual = options.residual,
         .class_specific = state->method->of_class,
-        .note = *state->note ? state->note : NULL };
+        .note = *state->note ? state->note : NULL,
+        .more = flow };
     char name[160];
     float *values;
     snprintf(name, sizeof name, "%.100s%s%s", options.as ? options.as : state->method->name,
         query->by_default ? "" : "-q", query->by_default ? "" : query->name);
     const int status =
         map_add(sample, name, &about, &attention->layout, together ? count : 0, &values, error);
+    say_flow(run, sample, flow);
+    json_decref(flow);
     const float *from = (const float *)state->from.bytes + row * t + p;
     for (size_t q = 0; q < count && status == 0; q++)
         memcpy(values + q * (t - p), from + q * t, (t - p) * sizeof *values);
@@ -346,11 +442,12 @@ static int roll_sample(struct run *run, struct sample *sample, struct error *err
     else if (status == 0) {
         rollout_begin(
             state->from.bytes, queries, count, attention.tokens, attention.layout.prefix);
-        status = roll(state, sample, &attention, count, error);
+        status = options.method == FLOW ? let_flow(run, sample, &attention, count, error)
+                                        : roll(state, sample, &attention, count, error);
     }
     for (size_t q = 0; q < count && status == 0; q += together ? count : 1)
         status = add_map(
-            state, sample, &attention, &queries[q], q, together ? count : 1, together, error);
+            run, sample, &attention, &queries[q], q, together ? count : 1, together, error);
     if (status == 0 && !run->common.keep)
         sample_drop(sample, "attn*"); /* and attngrad */
     free(queries);
@@ -368,6 +465,7 @@ static void close_rollout(struct run *run)
     free(state->room.bytes);
     free(state->from.bytes);
     free(state->to.bytes);
+    free(state->flows.bytes);
     free(state);
 }
 
@@ -376,6 +474,7 @@ int main(int argc, char **argv)
     static const struct stage stage = {
         .name = "rollout",
         .purpose = "reads the attention of all layers, writes where it leads",
+        .flags = STAGE_THREADED,
         .options = rows,
         .open = open_rollout,
         .sample = roll_sample,

@@ -10,7 +10,7 @@ set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$ROOT"
 
-parts=(golden stages explore finetune recipes recipes_lab recipes_localise recipes_batch recipes_misclassified interop man)
+parts=(golden stages explore finetune recipes recipes_lab recipes_beyond recipes_localise recipes_batch recipes_misclassified interop man)
 if [[ ${1-} == --shared ]]; then
     shift
     [[ ! -e tests/shared.sh ]] || parts+=(shared)

@@ -267,6 +267,12 @@ attnsplit reads attention, writes maps of single layers and heads
                           map (default: all heads)
   -q, --query QUERIES     whose attention: cls, dist, regN, mean, R:C (a patch),
                           commas between, or all (default: what the head reads)
+      --suppress-sinks    take attention to sinks away and divide each row by
+                          what is left (needs vitfwd --tokens)
+      --sink-share F      a sink is a patch that takes more than F/N of N
+                          tokens' attention on average (3)
+      --sink-norm K       and whose norm is above the median by more than K
+                          median absolute deviations (5)
       --as NAME           name the maps NAME-lLL-hHH and so on
       --prefix N          tokens before the patches, for arrays of your own
                           model
@@ -318,3 +324,49 @@ exit 3
 
 $ for j in 1 2 5; do attnsplit -j $j fwd.tar 2>/dev/null | cksum; done | sort -u | wc -l
 1
+
+# Without sinks: in the name and in what is said of the map. Needs tokens.
+
+$ cp $DATA/sinks/plain.tar sinks.tar; attnsplit --suppress-sinks -H mean -v sinks.tar 2>said >nosinks.tar; tr '\r' '\n' <said | grep layer; tensorls nosinks.tar 2>/dev/null | cut -f 1,2 | grep npy
+attnsplit: one: layer 0: 1 sink, with 23.8% of the attention of all tokens
+attnsplit: one: layer 1: 0 sinks, with 0.0% of the attention of all tokens
+attnsplit: folder/two: layer 0: 2 sinks, with 62.3% of the attention of all tokens
+attnsplit: folder/two: layer 1: 1 sink, with 38.7% of the attention of all tokens
+one	tokens.00.npy
+one	tokens.01.npy
+one	map.l00-mean-nosinks.npy
+one	map.l01-mean-nosinks.npy
+folder/two	tokens.00.npy
+folder/two	tokens.01.npy
+folder/two	map.l00-mean-nosinks.npy
+folder/two	map.l01-mean-nosinks.npy
+
+$ tar xOf nosinks.tar folder/two.map.l00-mean-nosinks.json; echo
+{"method":"attention","layer":0,"head":"mean","query":"cls","residual":null,"signed":false,"target":null,"model":"made:0badcafe","grid":[3,4],"view":null,"note":"without 2 sinks, 76.7% of attention","sinks":[[0,3],[2,0]],"removed":0.766815890868505}
+
+$ attnsplit -k -H mean sinks.tar 2>/dev/null | attnsplit -H mean --suppress-sinks 2>/dev/null | attnsplit >/dev/null
+attnsplit: one: has no attn.LL: run vitfwd (without -l none) before, and -k on stages between
+[exit 2]
+
+$ attnsplit -k -l 0 -H mean sinks.tar 2>/dev/null | attnsplit -l 1 -H 2 --suppress-sinks -q 1:1 2>/dev/null | tar tf - | grep 'one.map.*npy'
+one.map.l00-mean.npy
+one.map.l01-h02-nosinks-q01-01.npy
+
+$ tensorcat --drop tokens.01.npy sinks.tar 2>/dev/null >few.tar; attnsplit --suppress-sinks few.tar >/dev/null
+attnsplit: one: has no tokens.01, whose norms --suppress-sinks needs: run vitfwd --tokens with the layers that are split
+[exit 2]
+
+$ attnsplit --suppress-sinks -l 0 few.tar >/dev/null
+attnsplit: 2 samples
+
+$ attnsplit --sink-share 2 sinks.tar >/dev/null
+attnsplit: --sink-share and --sink-norm go with --suppress-sinks
+[exit 2]
+
+$ attnsplit --suppress-sinks --sink-norm -1 sinks.tar >/dev/null
+attnsplit: --sink-norm -1: takes a number from 0 to 1e+09
+[exit 2]
+
+$ tensorcat --drop 'tokens*' $DATA/attnstat/faults.tar 2>/dev/null | attnsplit --suppress-sinks >/dev/null
+attnsplit: good: has no tokens.00, whose norms --suppress-sinks needs: run vitfwd --tokens with the layers that are split
+[exit 2]

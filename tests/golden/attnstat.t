@@ -228,6 +228,8 @@ attnstat reads attention, writes numbers of its layers and heads as text
       --sink-norm K       and where there are tokens, one whose norm is above
                           the median by more than K median absolute deviations
                           (5)
+      --sinks             print the sinks instead, a row each: which patches
+                          take most of a layer's attention
       --prefix N          tokens before the patches, for arrays of your own
                           model
       --grid RxC          rows and columns of patches, likewise
@@ -272,3 +274,41 @@ attnstat: standard output: write failed: No space left on device
 
 $ for j in 1 2 5; do attnstat -j $j $DATA/attnstat/plain.tar 2>/dev/null | cksum; done | sort -u | wc -l
 1
+
+# The sinks themselves; the table has no means and no other columns.
+
+$ attnstat --sinks $DATA/sinks/plain.tar 2>/dev/null
+key	layer	token	row	column	norm	median_norm	share	sink_rule
+one	0	4	0	3	60.7521	5.52598	0.238086	share+norm
+folder/two	0	4	0	3	95.6334	6.13915	0.272568	share+norm
+folder/two	0	9	2	0	42.0914	6.13915	0.349992	share+norm
+folder/two	1	9	2	0	99.9454	5.53936	0.386914	share+norm
+
+$ attnstat --sinks -l 1 --sink-share 1 --sink-norm 1 $DATA/sinks/plain.tar
+key	layer	token	row	column	norm	median_norm	share	sink_rule
+one	1	4	0	3	6.35094	5.52015	0.227031	share+norm
+folder/two	1	9	2	0	99.9454	5.53936	0.386914	share+norm
+attnstat: 2 samples
+
+$ tensorcat --drop 'tokens*' $DATA/sinks/plain.tar 2>/dev/null | attnstat --sinks -l 0 2>/dev/null
+key	layer	token	row	column	norm	median_norm	share	sink_rule
+one	0	4	0	3			0.238086	share
+one	0	9	2	0			0.337926	share
+folder/two	0	4	0	3			0.272568	share
+folder/two	0	9	2	0			0.349992	share
+
+$ attnstat --sinks --mean heads $DATA/sinks/plain.tar
+attnstat: --sinks prints a table of its own: it goes without --stats and --mean
+[exit 2]
+
+$ attnstat --sinks --stats sinks $DATA/sinks/plain.tar
+attnstat: --sinks prints a table of its own: it goes without --stats and --mean
+[exit 2]
+
+$ attnstat --sinks $DATA/attnstat/faults.tar
+key	layer	token	row	column	norm	median_norm	share	sink_rule
+attnstat: negative: layer 0: row 2 of head 1 is no softmax's: its values must be at least 0 and sum to 1
+attnstat: half: layer 0: row 4 of head 0 is no softmax's: its values must be at least 0 and sum to 1
+attnstat: infinite: layer 0: row 0 of head 1 is no softmax's: its values must be at least 0 and sum to 1
+attnstat: 5 samples, 3 bad
+[exit 1]

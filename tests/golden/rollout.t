@@ -490,18 +490,19 @@ $ rollout -h
 usage: rollout [options] [FILE...]
 rollout reads the attention of all layers, writes where it leads
 
-  -M, --method abnar|vit-explain|grad-rollout|chefer|attn-gradcam
+  -M, --method abnar|vit-explain|grad-rollout|chefer|attn-gradcam|flow
                           abnar: attention alone (default); vit-explain: the
-                          popular script's, with its faults, to compare; the
-                          others: of one class, after vitfwd --grad
+                          popular script's, with its faults, to compare; flow:
+                          the most that can flow to each patch; the others: of
+                          one class, after vitfwd --grad
       --fuse mean|max|min
                           how a layer's heads become one (default: mean;
                           vit-explain: max)
-      --residual A        abnar, grad-rollout: weight of the identity, the
+      --residual A        abnar, grad-rollout, flow: weight of the identity, the
                           residual connection, from 0 to 1 (default: 0.5)
-      --discard F         abnar, grad-rollout: share of each row's patches, the
-                          lowest, set to 0 before (default: 0); vit-explain: of
-                          the whole matrix (default: 0.9)
+      --discard F         abnar, grad-rollout, flow: share of each row's
+                          patches, the lowest, set to 0 before (default: 0);
+                          vit-explain: of the whole matrix (default: 0.9)
       --start LAYER       the first layer that takes part (default: 0)
       --end LAYER         the last one (default: the model's last)
   -q, --query QUERIES     from where: cls, dist, regN, mean, R:C (a patch),
@@ -526,8 +527,8 @@ rollout: --nonsense: no such option: see -h
 $ rollout -M
 rollout: -M: needs an argument: see -h
 [exit 2]
-$ rollout -M flow plain.tar
-rollout: --method flow: takes one of abnar|vit-explain|grad-rollout|chefer|attn-gradcam
+$ rollout -M flows plain.tar
+rollout: --method flows: takes one of abnar|vit-explain|grad-rollout|chefer|attn-gradcam|flow
 [exit 2]
 $ rollout --fuse sum plain.tar
 rollout: --fuse sum: takes one of mean|max|min
@@ -575,3 +576,37 @@ $ size=$(stat -c %s deit.tar)
 check 3
 exit 3
 $ for j in 1 2 5; do rollout -j $j fwd.tar 2>/dev/null | cmp - maps.tar; done
+
+# Attention flow: shares of what flows to the patches, and how much only shows the bounds. The
+# same bytes for any number of threads.
+
+$ cp $DATA/maps/nan.tar .; rollout -k -v -M flow plain.tar 2>said >flow.tar; tr '\r' '\n' <said | grep patches; tar xOf flow.tar peaked.map.flow.json; echo
+rollout: peaked: 25.0% of patches get all that the first layer lets into them, 25.0% all that the query gives
+rollout: folder/diffuse: 58.3% of patches get all that the first layer lets into them, 41.7% all that the query gives
+{"method":"flow","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":null,"model":"made:0badcafe","grid":[3,4],"view":null,"flowed":10.64980836005,"at_first_layer":0.25,"at_query":0.25}
+$ . ./shapes.sh; rollout -M flow -q all,cls deit.tar 2>/dev/null | shapes; rollout -M flow -q all --as all deit.tar 2>/dev/null | shapes
+key member type
+a model.json json
+a map.all-qall.npy [6,2,3]
+a map.all-qall.json json
+$ for j in 1 2 5; do rollout -j $j -M flow -q all fwd.tar 2>/dev/null | cksum; done | uniq | wc -l
+1
+$ tensorcat --npy map.flow.npy --key peaked flow.tar 2>/dev/null | tail -c 48 | od -An -v -t f4 | tr -s ' ' '\n' | awk '{ sum += $1 } END { print sum }'
+1
+$ rollout -M flow --start 4 plain.tar >/dev/null
+rollout: peaked: --start 4: the model has 4 layers, from 0
+[exit 2]
+$ rollout -M flow hole.tar >/dev/null
+rollout: peaked: has no attn.01: rollout needs every layer from 0 to 3: run vitfwd without -l, or say --start
+[exit 2]
+$ rollout -M flow nan.tar >/dev/null
+rollout: a: nothing can flow through layer 1: row 0 of its attention has numbers that aren't finite or are below 0
+rollout: 1 sample, 1 bad
+[exit 1]
+$ rollout -M flow --residual 0 --discard 1 -q mean $DATA/maps/pooled.tar 2>/dev/null | tar xOf - a.map.flow.json | cut -d , -f 10-
+2],"view":null,"note":"discard 1, residual 0","flowed":0.0,"at_first_layer":1.0,"at_query":0.0}
+$ rollout -k -M flow flow.tar >/dev/null
+rollout: peaked: map.flow exists: name this one with --as
+rollout: folder/diffuse: map.flow exists: name this one with --as
+rollout: 2 samples, 2 bad
+[exit 1]

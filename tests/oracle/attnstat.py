@@ -145,6 +145,26 @@ class Cases:
         self.write(name, samples, mean, [name for name in NUMBERS
                                          if columns is None or name in columns])
 
+    def put_sinks(self, name, stream, share=3, outlying=5):
+        """The table of --sinks."""
+        self.lines.append("%s\t%s\tattnstat --sinks --sink-share %s --sink-norm %s"
+                          % (name, stream.name, share, outlying))
+        lines = [["key", "layer", "token", "row", "column", "norm", "median_norm", "share",
+                  "sink_rule"]]
+        for key, layers in stream.attention.items():
+            for layer, heads in enumerate(layers.astype(float)):
+                tokens = stream.residual.get((key, layer))
+                norms, rule = [""] * 2, "share"
+                for token in np.flatnonzero(find_sinks(stream, heads, tokens, share, outlying)):
+                    if tokens is not None:
+                        length = np.linalg.norm(tokens.astype(float), axis=1)
+                        norms = [text(length[token]), text(np.median(length[stream.prefix:]))]
+                        rule = "share+norm"
+                    lines.append([key, layer, token,
+                                  *divmod(int(token) - stream.prefix, stream.grid[1]), *norms,
+                                  text(heads.mean((0, 1))[token]), rule])
+        write(name + ".tsv", lines)
+
     def write(self, name, samples, mean, columns):
         picked = [NUMBERS.index(column) for column in columns]
         ruled = ["sink_rule"] if {"sinks", "sink_share"} & set(columns) else []
@@ -289,6 +309,9 @@ def main():
     for stream in (plain, registers, pooled, special):
         cases.put(stream.name + "-readout", stream, readout=True, share=1.5, outlying=2)
     cases.put("divergence", plain, columns=["divergence"], layers=[1])
+    cases.put_sinks("sinks-each", plain)
+    cases.put_sinks("sinks-many", plain, share=0.5, outlying=0.5)
+    cases.put_sinks("sinks-registers", registers, share=2)
     write("cases.tsv", [[line] for line in cases.lines])
     write_singular()
     return 0
