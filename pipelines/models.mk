@@ -12,8 +12,10 @@ cifar10 := airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck
 # to all of them.
 vit_args := --warmup 2 --augment light --patch-drop 0.5 --min-lr 0.0002
 vit-cifar10-p4_epochs := 36
-vit-cifar10-p8_epochs := 20
-settle_args := --epochs 5 --warmup 0 --augment light --lr 0.0003 --min-lr 0 --layer-decay 1
+vit-cifar10-p8_epochs := 10
+vit-cifar10-p4_settle := 5
+vit-cifar10-p8_settle := 3
+settle_args := --warmup 0 --augment light --lr 0.0003 --min-lr 0 --layer-decay 1
 
 .PHONY: models
 .PRECIOUS: $(trained)/%/model.safetensors
@@ -33,7 +35,7 @@ $(trained)/vit-cifar10-p%-half/model.safetensors: FORCE
 		--epochs $(vit-cifar10-p$*_epochs) $(vit_args),vit-cifar10-p$*-half)
 
 $(trained)/vit-cifar10-p%/model.safetensors: $(trained)/vit-cifar10-p%-half/model.safetensors FORCE
-	$(call train_model,-m $(dir $<) $(settle_args) --half --val $(VAL),vit-cifar10-p$*)
+	$(call train_model,-m $(dir $<) --epochs $(vit-cifar10-p$*_settle) $(settle_args) --half --val $(VAL),vit-cifar10-p$*)
 
 $(trained)/resnet20-cifar10/model.safetensors: FORCE
 	$(call train_model,--arch resnet20 --epochs 14 --warmup 1 --smoothing 0 --half --val $(VAL),resnet20-cifar10)
