@@ -27,7 +27,7 @@ asks_for() {
 
 # tables FOLDER SHARE NORM: as attnstat has them; a figure for each photo.
 tables() {
-    find "$1/beyond" -type f | LC_ALL=C sort | diff - <(printf "$1/beyond/%s\n" layers.tsv \
+    find "$1/beyond" -type f | LC_ALL=C sort | diff - <(printf "$1/beyond/%s\n" explore.html layers.tsv \
         maps/photos/more/three.png maps/photos/one.png nearest.tsv sinks.tsv) || return
     preprocess photos 2>/dev/null | vitfwd -t all 2>/dev/null >fwd.tar
     diff "$1/beyond/sinks.tsv" <(attnstat --sinks --sink-share "$2" --sink-norm "$3" fwd.tar 2>/dev/null) &&

@@ -129,9 +129,9 @@ page() {
 escapes() {
     mkdir -p odd/layers/maps odd/finetune && echo x >odd/finetune/attention-after.tsv && echo >'odd/layers/maps/a<b>"&'"'"'%20.png' &&
         { printf 'na<me\tnumber\n'; printf '<i>x&y</i>\t%s\n' 0.123456 -1e-09 1234567 nan '' 1.2.3x $(seq 40); } >odd/layers/layers.tsv &&
-        bash tree/pipelines/page.sh odd '<b>&' layers finetune beyond >odd.html || return
+        bash tree/pipelines/page.sh odd '<b>&' layers finetune gone >odd.html || return
     grep -q '^<p><a href="finetune/attention-after.tsv">' odd.html && ! grep -q '<th>x<' odd.html &&
-        grep -q '<title>&lt;b&gt;&amp;</title>' odd.html && grep -q '<li class="missing">beyond' odd.html &&
+        grep -q '<title>&lt;b&gt;&amp;</title>' odd.html && grep -q '<li class="missing">gone' odd.html &&
         grep -q 'href="layers/maps/a%3Cb%3E%22%26%27%2520.png".*alt="maps/a&lt;b&gt;&quot;&amp;' odd.html &&
         [[ $(grep -c '<tr><td>&lt;i&gt;x&amp;y&lt;/i&gt;</td>' odd.html) == 30 ]] && grep -q '^<p class="more">16 more rows' odd.html &&
         grep -q 'class="n">0.1235<' odd.html && grep -q 'class="n">-1e-09<' odd.html && grep -q 'class="n">1234567<' odd.html
