@@ -1,4 +1,5 @@
 #include "common/pagesample.h"
+#include "common/logits.h"
 #include "common/maptitle.h"
 #include "common/resample.h"
 
@@ -141,30 +142,21 @@ static size_t next_best(const float *logits, size_t n, const size_t *taken, size
     return best;
 }
 
-static int best_classes(const struct floats *logits, const struct classes *classes,
-    const char *model, json_t **best, struct error *error)
+static json_t *best_classes(
+    const struct floats *logits, const struct classes *classes, const char *model)
 {
     const size_t n = logits->count, most = n < PAGE_CLASSES ? n : PAGE_CLASSES;
+    const struct softmax softmax = softmax_of(logits->data, n);
     size_t taken[PAGE_CLASSES];
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        if (isnan(logits->data[i]) || logits->data[i] == INFINITY)
-            return fail(
-                error, BAD_SAMPLE, "logits.npy: class %zu is %f", i, (double)logits->data[i]);
-    *best = json_array();
-    for (size_t k = 0; k < most; k++)
-        taken[k] = next_best(logits->data, n, taken, k);
-    for (size_t i = 0; i < n; i++)
-        sum += exp((double)logits->data[i] - (double)logits->data[taken[0]]);
-    if (!isfinite(sum))
-        return fail(error, BAD_SAMPLE, "logits.npy: every class is -inf");
+    json_t *best = json_array();
     for (size_t k = 0; k < most; k++) {
+        taken[k] = next_best(logits->data, n, taken, k);
         json_t *class = class_json(classes, model, taken[k]);
-        const double above = (double)logits->data[taken[k]] - (double)logits->data[taken[0]];
-        json_object_set_new(class, "prob", json_real(exp(above) / sum));
-        json_array_append_new(*best, class);
+        json_object_set_new(
+            class, "prob", json_real(softmax_prob(&softmax, logits->data[taken[k]])));
+        json_array_append_new(best, class);
     }
-    return 0;
+    return best;
 }
 
 /* What the model said, what is true, what was explained. */
@@ -179,9 +171,9 @@ static int put_classes(struct page_sample *page, const struct sample *sample,
         sample_find(sample, "model.json") ? sample_json(sample, "model.json", &info, error) : 0;
     const char *model = json_string_value(json_object_get(info, "model"));
     if (status == 0 && sample_find(sample, "logits.npy")) {
-        status = sample_floats(sample, "logits.npy", 1, &logits, &scratch, error);
+        status = logits_read(sample, &logits, &scratch, error);
         if (status == 0)
-            status = best_classes(&logits, classes, model, &best, error);
+            best = best_classes(&logits, classes, model);
     }
     const int labelled = status == 0 ? label_read(sample, &label, error) : 0;
     status = labelled < 0 ? labelled : status;

@@ -9,18 +9,12 @@
 #:     SINK_SHARE=3, SINK_NORM=5, NEAR_SHARE=2, NEAR_NORM=2    as for attnstat --sink-share, --sink-norm
 #:     OUT=out
 
-VIT ?= $(SACCADE_VIT)
 SINK_SHARE ?= 3
 SINK_NORM ?= 5
 NEAR_SHARE ?= 2
 NEAR_NORM ?= 2
 EXPLORE ?= 20
 export EXPLORE PHOTOS VIT SINK_SHARE SINK_NORM NEAR_SHARE NEAR_NORM
-
-# The stages' own way to be told their model.
-ifneq ($(VIT),)
-export SACCADE_VIT := $(VIT)
-endif
 
 sinking := $(OUT)/beyond.d
 sunk := $(OUT)/beyond

@@ -7,7 +7,6 @@
 #:     TARGET=pred      the class that the maps by gradients are of: pred, an index, a name
 #:     PICTURES=100     how many photos, at even steps through all
 
-VIT ?= $(SACCADE_VIT)
 RESNET ?= $(SACCADE_RESNET)
 TARGET ?= pred
 # Other recipes have a PICTURES of their own.

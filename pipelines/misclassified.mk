@@ -16,7 +16,6 @@
 #:     SINK=0.3         sink-dominated: it gives more than this to sinks and the prefix tokens
 #:     OUT=out
 
-VIT ?= $(SACCADE_VIT)
 MARGIN ?= 0.2
 OVERLAP ?= 0.25
 ENTROPY ?= 0.85
@@ -24,11 +23,6 @@ SINK ?= 0.3
 # PICTURES has another default elsewhere.
 SHOWN := $(if $(filter command% environment%,$(origin PICTURES)),$(PICTURES),16)
 export PHOTOS VIT LABELS SHOWN MARGIN OVERLAP ENTROPY SINK
-
-# The stages' own way to be told their model.
-ifneq ($(VIT),)
-export SACCADE_VIT := $(VIT)
-endif
 
 missed := $(OUT)/misclassified
 missing := $(missed).d
