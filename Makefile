@@ -35,7 +35,7 @@ COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpo
 	checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale flow font font_glyphs gemm \
-	headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
+	head_names headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
 	mappair mapscore maptitle mask model model_about model_rule modelstage optimiser option packing pagesample params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \

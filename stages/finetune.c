@@ -5,6 +5,7 @@
 #include "common/anymodel.h"
 #include "common/class_names.h"
 #include "common/gemm.h"
+#include "common/head_names.h"
 #include "common/stage.h"
 #include "common/training.h"
 
@@ -139,6 +140,7 @@ struct state {
     struct dataset *data, *validation;
     json_t *base_names, *wished_names; /* of classes; NULL: not known, not said */
     const char **names;                /* of the data's classes: borrowed */
+    struct head_match match;           /* of the base's head and these */
     /* What pictures are reduced to: for training there is room to crop. */
     uint32_t training_side, validation_side;
     enum resample_filter filter;
@@ -242,6 +244,7 @@ static int look_at_base(struct state *state, struct error *error)
 static int open_trainer(struct state *state, struct error *error)
 {
     struct train_wishes wishes = { .classes = dataset_classes(state->data),
+        .new_head = state->match.kind == HEAD_OTHER,
         .frozen = options.freeze,
         .drop_path = options.drop_path,
         .patch_drop = options.patch_drop,
@@ -251,10 +254,11 @@ static int open_trainer(struct state *state, struct error *error)
                      : 0;
     if (status < 0)
         return status;
-    return options.architecture
-               ? trainer_create(&state->trainer, options.architecture, &wishes, error)
-               : trainer_open(&state->trainer, options.model, options.state,
-                   (size_t)options.heads, &wishes, error);
+    if (options.architecture)
+        return trainer_create(&state->trainer, options.architecture, &wishes, error);
+    status = trainer_open(&state->trainer, options.model, options.state, (size_t)options.heads,
+        &wishes, error);
+    return status < 0 ? status : head_reorder(&state->match, &state->trainer, error);
 }
 
 static int settle(const struct run *run, struct training *training, struct error *error)
@@ -325,8 +329,9 @@ static void announce(struct run *run, const struct training *training, size_t pa
         weights += trainer->params.items[i].trained ? trainer->params.items[i].count : 0;
     const size_t data =
         dataset_bytes(state->data) + (state->validation ? dataset_bytes(state->validation) : 0);
-    if (trainer->new_head && !options.architecture)
-        run_warn(run, NULL, "a new head for %zu classes", trainer->classes);
+    char text[256];
+    if (!options.architecture && head_said(&state->match, trainer, text))
+        run_warn(run, NULL, "%s", text);
     if (trainer->note)
         run_warn(run, NULL, "%s", trainer->note);
     if (training->head_only)
@@ -410,6 +415,9 @@ static int open_finetune(struct run *run, struct error *error)
     if (status == 0)
         status = class_names_settle(&state->names, options.classes, state->wished_names,
             state->base_names, state->data, error);
+    if (status == 0)
+        status = head_match(&state->match, state->names, dataset_classes(state->data),
+            options.classes || class_names_known(state->data), state->base_names, error);
     if (status == 0 && options.validation)
         status = open_data(
             run, &state->validation, &options.validation, 1, state->validation_side, error);
@@ -429,6 +437,7 @@ static void close_finetune(struct run *run)
     dataset_close(state->data);
     dataset_close(state->validation);
     free(state->names);
+    free(state->match.from);
     json_decref(state->base_names);
     json_decref(state->wished_names);
     free(state);

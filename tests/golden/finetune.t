@@ -224,3 +224,30 @@ finetune: mean and std of the base are not known, no configuration says them: sa
 $ finetune --arch resnet20 --patch-drop 0.5 -o x animals
 finetune: --patch-drop: for a ViT only
 [exit 2]
+
+# A base that tells as many classes apart keeps its head for those of its names, in their order,
+# and for those that have none; others are not what it was trained on.
+
+$ said() { finetune "$@" -b 4 --epochs 1 --lr 0 --min-lr 0 --warmup 0 --augment none 2>&1 | grep head; }; declare -f said >said.sh
+
+$ . ./said.sh; said -m named -o same animals; said -m named -o unsaid animals.tar; said -m named --classes cat,dog -o same animals.tar || echo nothing said
+finetune: keeps the base's head and its 2 class names: say --classes for others
+nothing said
+$ . ./said.sh; cp -r animals/dog birds/kea; said -m named -o others birds; said -m named --classes dog,owl -o others animals.tar; cat others/labels.tsv
+finetune: a new head for 2 classes: the base has no kea
+finetune: a new head for 2 classes: the base has no owl
+0	dog
+1	owl
+$ . ./said.sh; said -m nameless -o others birds; cat others/labels.tsv
+finetune: keeps the base's head: the names of its 2 classes aren't known
+0	kea
+1	owl
+
+# In another order the rows of the head are brought into it: what is said of a picture stays.
+
+$ . ./said.sh; said -m named --classes dog,cat -o moved animals; cat moved/labels.tsv; for model in same moved; do preprocess animals/cat | resnetfwd -m $model | topk -n 2 >$model.top; cut -f 1,2,4-6 $model.top >$model.txt; done 2>/dev/null; wc -l <same.top; cmp same.txt moved.txt; cmp -s same.top moved.top || echo other numbers
+finetune: the base's head for 2 classes, brought into their order
+0	dog
+1	cat
+5
+other numbers
