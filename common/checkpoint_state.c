@@ -122,6 +122,16 @@ static const json_t *difference(const json_t *value, const json_t *other)
                : value;
 }
 
+/* What finetune once didn't say of the data. */
+static bool is_unknown(const json_t *there, const char *key)
+{
+    static const char *const keys[] = { "data_crc32", "val_crc32", "classes" };
+    bool is = false;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        is |= strcmp(keys[i], key) == 0;
+    return is && !json_object_get(there, key);
+}
+
 static int compare_recipes(
     const char *path, const json_t *there, const json_t *here, struct error *error)
 {
@@ -132,7 +142,7 @@ static int compare_recipes(
         json_object_foreach((json_t *)both[side], key, value) {
             const json_t *other = json_object_get(both[1 - side], key);
             char now[64], then[64];
-            if (other && json_equal(value, other))
+            if ((other && json_equal(value, other)) || is_unknown(both[1], key))
                 continue;
             say(difference(side == 0 ? value : other, side == 0 ? other : value), now);
             say(difference(side == 0 ? other : value, side == 0 ? value : other), then);
@@ -237,7 +247,7 @@ bool checkpoint_finished(const char *path, const json_t *recipe)
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)recipe, key, value)
-        same = same && json_equal(value, json_object_get(made, key));
+        same = same && (json_equal(value, json_object_get(made, key)) || is_unknown(made, key));
     json_decref(made);
     tensors_free(&tensors);
     return same;

@@ -92,6 +92,11 @@ size_t dataset_label(const struct dataset *dataset, size_t i)
     return dataset->items[i].label;
 }
 
+uint32_t dataset_crc(const struct dataset *dataset)
+{
+    return dataset->crc;
+}
+
 size_t dataset_bytes(const struct dataset *dataset)
 {
     return dataset->bytes;

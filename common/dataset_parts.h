@@ -48,6 +48,7 @@ struct dataset {
     size_t class_count;
     struct names paths; /* that unkept pictures are read from */
     size_t bytes, memory;
+    uint32_t crc; /* of all so far */
     uint32_t side;
     enum resample_filter filter;
     uint64_t max_pixels;
@@ -82,6 +83,7 @@ struct slot {
     int64_t at;
     /* Decoding gives these. */
     struct picture picture;
+    uint32_t crc; /* of its bytes */
     int status;
     struct error error;
 };

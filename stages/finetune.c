@@ -104,9 +104,9 @@ static const struct option_row rows[] = {
         AT(augment), 0, 0, false },
     { 0, "seed", OPTION_COUNT, "N", "of all that is random (default: 0)", AT(seed), 0, 9e15,
         false },
-    { 'L', "labels", OPTION_TEXT, "FILE", "a table of labels, as of preprocess", AT(labels), 0,
+    { 'L', "labels", OPTION_PATH, "FILE", "a table of labels, as of preprocess", AT(labels), 0,
         0, false },
-    { 0, "classes", OPTION_TEXT, "A,B,C|FILE",
+    { 0, "classes", OPTION_PATH, "A,B,C|FILE",
         "names of the classes, by number, or a labels.tsv with them", AT(classes), 0, 0,
         false },
     { 0, "size", OPTION_TEXT, "N|WxH", "another input size than the base's own", AT(size), 0, 0,
@@ -297,28 +297,6 @@ static int settle(const struct run *run, struct training *training, struct error
     return augment_parse(&training->augment, augment, side, error);
 }
 
-/* All that decides the bytes: the options as given, the base, the data. */
-static json_t *recipe(const struct run *run, const struct training *training)
-{
-    const struct state *state = run->state;
-    json_t *data = json_array();
-    for (size_t i = 0; i < run->file_count; i++) {
-        const char *slash = strrchr(run->files[i], '/');
-        json_array_append_new(data, json_string(slash && slash[1] ? slash + 1 : run->files[i]));
-    }
-    return json_pack("{s:s?, s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, "
-                     "s:f, s:f, s:f, s:O}",
-        "base", state->trainer.model->name, "arch", options.architecture, "data", data,
-        "pictures", (json_int_t)dataset_count(state->data), "epochs",
-        (json_int_t)training->epochs, "batch", (json_int_t)training->batch, "accumulate",
-        (json_int_t)training->accumulate, "seed", (json_int_t)training->seed, "optimiser",
-        training->optimiser.kind == OPTIMISER_SGD ? "sgd" : "adamw", "lr", training->lr,
-        "min_lr", training->minimum, "warmup", training->warmup, "decay",
-        training->optimiser.decay, "layer_decay", training->optimiser.layer_decay, "clip",
-        training->optimiser.clip, "smoothing", training->smoothing, "ema",
-        training->optimiser.ema, "args", run->args);
-}
-
 /* What is about to be done, and in how much memory. */
 static void announce(struct run *run, const struct training *training, size_t passes)
 {
@@ -376,7 +354,8 @@ static int train(struct run *run, struct error *error)
     if (status < 0)
         return status;
     announce(run, &training, passes);
-    training.recipe = recipe(run, &training);
+    training.recipe = training_recipe(
+        &training, options.architecture, run->files, run->file_count, run->args);
     training.programs =
         json_pack("{s:s, s:s}", "program", "finetune", "version", SACCADE_VERSION);
     status = training_run(&training, &signalled, error);

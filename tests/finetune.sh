@@ -101,16 +101,34 @@ done_is_done() {
 refuses() {
     local difference=$1
     shift
-    finetune "${resnet[@]}" --val data.tar --every 0 "$@" --resume -o other data.tar 2>said
+    finetune "${resnet[@]}" --val "${held-data.tar}" --every 0 "$@" --resume -o other \
+        "${set-data.tar}" 2>said
     [[ $? == 2 ]] && grep -qF "other/training.state: of another training: $difference" said && return
     echo "$difference:"
     cat said
     return 1
 }
 
+# Data under the names that it had, with another picture in it, and with the labels changed round.
+other_data() {
+    mkdir -p else/pictures else/labels
+    cp -r data else/pictures/data && cp -r data else/labels/data || return
+    cp else/pictures/data/one/grey.jpg else/pictures/data/one/rgb444.jpg || return
+    mv else/labels/data/one else/labels/data/x && mv else/labels/data/two else/labels/data/one &&
+        mv else/labels/data/x else/labels/data/two || return
+    preprocess --pack -L folder else/pictures/data -o else/pictures/data.tar &&
+        preprocess --pack -L folder else/labels/data -o else/labels/data.tar
+}
+
 refuses_recipe() {
-    ended TERM other "${resnet[@]}" || return
+    ended TERM other "${resnet[@]}" && other_data || return
     cp other/training.state before.state
+    for set in else/*/data.tar; do
+        refuses 'data_crc32 was "' || return
+    done
+    unset set
+    held=else/labels/data.tar refuses 'val_crc32 was "' &&
+        refuses 'classes was "0", is "one"' --classes one,two || return
     refuses 'epochs was 8, is 9: say it as it was' --epochs 9 &&
         refuses 'lr was 0.10000000000000001, is 0.02' --lr 0.02 &&
         refuses 'seed was 0, is 7' --seed 7 &&

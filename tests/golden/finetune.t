@@ -60,6 +60,12 @@ $ jq 'del(.accuracy)' vit/training.json
     "animals"
   ],
   "pictures": 4,
+  "data_crc32": "30288595",
+  "val_crc32": "30288595",
+  "classes": [
+    "cat",
+    "dog"
+  ],
   "epochs": 2,
   "batch": 2,
   "accumulate": 1,
