@@ -32,7 +32,7 @@ FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_sta
 	pth pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
 	stream_read stream_write tar tensors tiff tiff_client tiff_write webp zip
 COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpoint \
-	checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
+	checkpoint_place checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale flow font font_glyphs gemm \
 	head_names headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \

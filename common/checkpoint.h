@@ -37,6 +37,13 @@ struct checkpoint {
 int checkpoint_check(
     const char *path, const char *const *classes, size_t class_count, struct error *error);
 
+/* Before anything is read: whether files can be made there, and what lies there is finetune's, and
+ * isn't the base. BAD_SYSTEM, BAD_USAGE. */
+int checkpoint_reach(const char *path, struct error *error);
+int checkpoint_not_base(const char *path, const char *base, struct error *error);
+/* The length of path without .safetensors. */
+size_t checkpoint_stem(const char *path);
+
 /*
  * Makes a model's rule one that timm's words can say, so that a reader of config.json makes the
  * very same inputs: to be called before the first one is made. Squashed and padded inputs lose

@@ -216,8 +216,9 @@ static int make_rule(const struct input_model *input, uint32_t width, uint32_t h
 }
 
 /* What of the base must be known before the data is opened. */
-static int look_at_base(struct state *state, struct error *error)
+static int look_at_base(const struct run *run, struct error *error)
 {
+    struct state *state = run->state;
     struct anymodel any;
     struct view_rule rule;
     double crop;
@@ -226,7 +227,8 @@ static int look_at_base(struct state *state, struct error *error)
     if (status < 0)
         return status;
     uint32_t width = any.model.input.rule.width, height = any.model.input.rule.height;
-    if (options.size)
+    status = checkpoint_not_base(run->common.output, any.model.path, error);
+    if (status == 0 && options.size)
         status = parse_size("--size", options.size, &width, &height, error);
     if (status == 0)
         status = make_rule(&any.model.input, width, height, &rule, &crop, error);
@@ -380,7 +382,9 @@ static int open_finetune(struct run *run, struct error *error)
     if (options.architecture && options.model)
         return fail(error, BAD_USAGE, "--arch begins from nothing, -m from a model: say one");
     gemm_start();
-    int status = options.architecture ? 0 : look_at_base(state, error);
+    int status = checkpoint_reach(run->common.output, error);
+    if (status == 0 && !options.architecture)
+        status = look_at_base(run, error);
     if (status == 0)
         status = options.classes
                      ? class_names_read(options.classes, &state->wished_names, error)

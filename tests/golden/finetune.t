@@ -172,6 +172,22 @@ $ cmp other/model.safetensors $DATA/vit/timm-plain/model.safetensors
 $ finetune --arch resnet20 -b 2 --epochs 1 -o vit animals 2>/dev/null; resnetfwd --info -m vit | grep ^layers | cut -f 2
 3,3,3
 
+# Nor is the base itself written over, and a place that can't be written to is found before any
+# picture is decoded.
+
+$ finetune -m vit -o ./vit animals; finetune -m vit/model.safetensors -o vit/ animals; finetune -m net.safetensors -o net.safetensors animals
+finetune: -o ./vit is the base itself: say another place for what is made of it, as -o ./vit-tuned
+finetune: -o vit/ is the base itself: say another place for what is made of it, as -o vit-tuned/
+finetune: -o net.safetensors is the base itself: say another place for what is made of it, as -o net-tuned.safetensors
+[exit 2]
+$ for place in no/such/x no/x.safetensors other $DATA/vit/timm-plain/model.safetensors; do finetune --arch resnet20 -o $place missing; done; ls no
+finetune: -o no/such/x: nothing can be written there: No such file or directory
+finetune: -o no/x.safetensors: nothing can be written there: No such file or directory
+finetune: other: holds another model (model.safetensors): give another -o, or remove it
+finetune: $DATA/vit/timm-plain/model.safetensors: is there and not of finetune: give another -o, or remove it
+ls: cannot access 'no': No such file or directory
+[exit 2]
+
 # Classes: an empty one, and others to validate on.
 
 $ mkdir animals/fox; finetune --arch resnet20 -o x -b 2 animals
