@@ -41,7 +41,7 @@ COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpo
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
 	resnet_train_plan rollout scoretable shards sheet singular sinks sources stage target threads trainer \
-	training training_log training_recipe upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
+	training training_log training_recipe training_start upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
 	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
 	classes conv damage dataset drawing eigen emd families feeder figure flow gemm gradients \

@@ -85,16 +85,28 @@ same_when_ended() {
     trains "$name" --resume "$@" && [[ ! -e $name/training.state ]] && same "$name-one" "$name"
 }
 
-# What is trained stays as it is, unless another recipe is asked for.
+# What is trained stays as it is, whatever digits its rates have, unless it is to be trained anew.
 done_is_done() {
-    local before
-    finetune --arch resnet20 -b 8 --epochs 1 --resume -o done data.tar || return
+    local before once=(--arch resnet20 -b 8 --epochs 1 --lr 0.0123456789012345678 -o done)
+    finetune "${once[@]}" --resume data.tar || return
     before=$(stat -c %i.%y done/model.safetensors)
-    finetune --arch resnet20 -b 8 --epochs 1 --resume -o done data.tar 2>said || return
+    finetune "${once[@]}" --resume data.tar 2>said || return
     grep -q '^finetune: done is trained already' said &&
         [[ $(stat -c %i.%y done/model.safetensors) == "$before" ]] || return
-    finetune --arch resnet20 -b 8 --epochs 1 --seed 3 --resume -o done data.tar 2>said &&
+    finetune "${once[@]}" --epochs 2 --resume data.tar 2>said
+    [[ $? == 2 && $(stat -c %i.%y done/model.safetensors) == "$before" ]] &&
+        grep -q 'done is trained already, with epochs 1, not 2: to train on, say -m done and' said ||
+        return
+    finetune "${once[@]}" --seed 3 data.tar 2>said &&
         ! grep -q already said && [[ $(stat -c %i.%y done/model.safetensors) != "$before" ]]
+}
+
+# A state that a run without --resume writes over.
+begins_anew() {
+    ended TERM anew "${resnet[@]}" || return
+    finetune --arch resnet20 -b 8 --epochs 1 -o anew data.tar 2>said || return
+    cat said
+    grep -q '^finetune: anew has a run at epoch [1-8] of 8: begun anew (--resume goes on with it)$' said
 }
 
 # refuses DIFFERENCE WORDS...: to go on with the run in other/ so.
@@ -192,5 +204,6 @@ result finetune/validates-as-vitfwd validates_as_vitfwd
 result finetune/refuses-recipe refuses_recipe
 result finetune/full-disk full_disk
 result finetune/done-is-done done_is_done
+result finetune/begins-anew begins_anew
 result finetune/stops-at-nan stops_at_nan
 exit "$failed"
