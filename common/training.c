@@ -315,9 +315,11 @@ static int finish_epoch(struct run_state *run, struct error *error)
     else
         say(run, "epoch %llu: loss %.4f, %.2f%% right; %.0f/s", (unsigned long long)run->epoch,
             loss, 100 * trained, rate);
-    if (run->log)
-        training_log_epoch(run->log, run->epoch, loss, trained,
-            training->validation ? &valued : NULL, accuracy, rate, run->seconds);
+    if (run->log
+        && training_log_epoch(run->log, run->epoch, loss, trained,
+               training->validation ? &valued : NULL, accuracy, rate, run->seconds)
+               < 0)
+        return fail_errno(error, "%s", training->log);
     run->loss = run->seconds = 0;
     run->right = run->seen = 0;
     return write_state(run, error);

@@ -188,6 +188,10 @@ finetune: $DATA/vit/timm-plain/model.safetensors: is there and not of finetune: 
 ls: cannot access 'no': No such file or directory
 [exit 2]
 
+$ for log in /dev/full .; do finetune --arch resnet20 -b 2 --epochs 1 --log $log -o x animals 2>&1 | tail -n 1; done; ls x
+finetune: /dev/full: No space left on device
+finetune: .: Is a directory
+
 # Classes: an empty one, and others to validate on.
 
 $ mkdir animals/fox; finetune --arch resnet20 -o x -b 2 animals
