@@ -100,8 +100,8 @@ struct source {
 /* The names of classes, where the source has them, go into classes. */
 int pictures_open(struct source *source, const struct plan *plan,
     const struct dataset_wishes *wishes, struct names *classes, struct error *error);
-int raw_open(
-    struct source *source, const struct plan *plan, struct names *classes, struct error *error);
+int raw_open(struct source *source, const struct plan *plan, uint64_t max_pixels,
+    struct names *classes, struct error *error);
 
 /* Bytes of any form to a picture, which is freed or overwritten. */
 int dataset_expand(enum form form, const uint8_t *bytes, size_t size, uint64_t max_pixels,
