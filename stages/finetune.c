@@ -174,8 +174,10 @@ static int open_data(struct run *run, struct dataset **data, const char *const *
     const size_t classes = state->data           ? dataset_classes(state->data)
                            : state->wished_names ? json_array_size(state->wished_names)
                                                  : 0;
+    const size_t memory = (size_t)(options.memory * 1e6);
+    const size_t taken = state->data ? dataset_bytes(state->data) : 0;
     const struct dataset_wishes wishes = { .threads = run->threads,
-        .memory = (size_t)(options.memory * 1e6),
+        .memory = taken < memory ? memory - taken : 0,
         .max_bad = run->common.max_bad,
         .side = side,
         .filter = state->filter,
@@ -215,6 +217,33 @@ static int make_rule(const struct input_model *input, uint32_t width, uint32_t h
     return status;
 }
 
+static bool trains_head(void)
+{
+    return options.freeze && strcmp(options.freeze, "all") == 0;
+}
+
+static const char *augmentation(bool new_vit)
+{
+    return options.augment ? options.augment
+           : trains_head() ? "none"
+           : new_vit       ? "standard"
+                           : "light";
+}
+
+/* What larger pictures are reduced to: parts of them need more than inputs as in use. */
+static int choose_sides(struct state *state, const struct view_rule *rule, struct error *error)
+{
+    struct augment augment;
+    const uint32_t w = rule->resize_width, h = rule->resize_height;
+    const uint32_t side = rule->width < rule->height ? rule->width : rule->height;
+    const int status = augment_parse(&augment, augmentation(false), side, error);
+    state->filter = rule->filter;
+    state->validation_side = rule->fit == FIT_CROP && w == h ? w : 0;
+    state->training_side =
+        augment.resized_crop ? (w < h ? h : w) * 5 / 4 : state->validation_side;
+    return status;
+}
+
 /* What of the base must be known before the data is opened. */
 static int look_at_base(const struct run *run, struct error *error)
 {
@@ -234,10 +263,7 @@ static int look_at_base(const struct run *run, struct error *error)
         status = make_rule(&any.model.input, width, height, &rule, &crop, error);
     if (status == 0) {
         state->base_names = model_classes(&any.model);
-        const uint32_t w = rule.resize_width, h = rule.resize_height;
-        state->filter = rule.filter;
-        state->training_side = (w < h ? h : w) * 5 / 4;
-        state->validation_side = rule.fit == FIT_CROP && w == h ? w : 0;
+        status = choose_sides(state, &rule, error);
     }
     anymodel_close(&any);
     return status;
@@ -289,13 +315,11 @@ static int settle(const struct run *run, struct training *training, struct error
     if (options.warmup < 0 && training->warmup > (double)training->epochs / 4)
         training->warmup = (double)training->epochs / 4;
     training->smoothing = said(options.smoothing, 0.1);
-    const bool head = options.freeze && strcmp(options.freeze, "all") == 0;
-    const char *augment = options.augment        ? options.augment
-                          : head                 ? "none"
-                          : scratch && !residual ? "standard"
-                                                 : "light";
+    const bool head = trains_head();
+    const char *augment = augmentation(scratch && !residual);
     const uint32_t side = trainer->width < trainer->height ? trainer->width : trainer->height;
-    training->head_only = head && trainer->features > 0 && strcmp(augment, "none") == 0;
+    training->head_only = head && trainer->features > 0 && strcmp(augment, "none") == 0
+                          && options.drop_path <= 0 && options.patch_drop <= 0;
     return augment_parse(&training->augment, augment, side, error);
 }
 
@@ -381,6 +405,7 @@ static int open_finetune(struct run *run, struct error *error)
             error, BAD_USAGE, "which pictures? name shards, folders or other data sets");
     if (options.architecture && options.model)
         return fail(error, BAD_USAGE, "--arch begins from nothing, -m from a model: say one");
+    signal(SIGXFSZ, SIG_IGN); /* what is over a limit fails to be written, and is said */
     gemm_start();
     int status = checkpoint_reach(run->common.output, error);
     if (status == 0 && !options.architecture)
@@ -398,6 +423,9 @@ static int open_finetune(struct run *run, struct error *error)
     if (status == 0)
         status = class_names_settle(&state->names, options.classes, state->wished_names,
             state->base_names, state->data, error);
+    if (status == 0 && dataset_classes(state->data) == 1)
+        status = fail(error, BAD_USAGE, "one class (%.200s): there is nothing to tell apart",
+            state->names[0]);
     if (status == 0)
         status = head_match(&state->match, state->names, dataset_classes(state->data),
             options.classes || class_names_known(state->data), state->base_names, error);

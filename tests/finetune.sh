@@ -156,7 +156,6 @@ full_disk() {
     cp -r full before
     for blocks in 100 1500; do
         (
-            trap '' XFSZ
             ulimit -f $blocks
             exec finetune --arch resnet20 -b 8 --epochs 1 --seed 1 -o full data.tar
         ) 2>said
@@ -187,6 +186,28 @@ validates_as_vitfwd() {
             exit !(n == 25 && loss - said < 1e-5 && said - loss < 1e-5) }' top.tsv
 }
 
+# Without augmentation pictures are trained on as they are validated: with the weights as they are,
+# to the same loss, as features of a head alone and with patches dropped from none.
+trains_as_in_use() {
+    local way
+    finetune --arch vit:patch=4,dim=16,depth=1,heads=2,image=8 -b 4 --epochs 1 -o used data.tar || return
+    for way in '--freeze all' '--augment none' '--augment flip --freeze all'; do
+        finetune -m used $way --lr 0 --min-lr 0 --warmup 0 --smoothing 0 -b 25 --epochs 1 \
+            --val data.tar --log used.tsv -o still data.tar 2>said || { cat said; return 1; }
+        tail -n 1 used.tsv
+        awk -F '\t' -v flip="${way/*flip*/flip}" 'NR == 2 { off = $2 - $4; near = off ^ 2 < 1e-10
+            exit flip == "flip" ? near : !near }' used.tsv || return
+    done
+}
+
+# With dropped patches or branches a head has no features that are always the same.
+drops_with_a_head_alone() {
+    finetune -m "$DATA/vit/timm-plain" --freeze all --epochs 1 -b 4 -o plain data.tar 2>said &&
+        grep -q 'the head alone' said &&
+        finetune -m "$DATA/vit/timm-plain" --freeze all --epochs 1 -b 4 --patch-drop 0.5 -o dropped data.tar 2>said &&
+        ! grep -q 'the head alone' said && ! cmp plain/model.safetensors dropped/model.safetensors
+}
+
 if ! make_data 2>said; then
     cat said >&2
     fail finetune/data
@@ -201,6 +222,8 @@ result finetune/resnet-ended same_when_ended resnet "${resnet[@]}"
 result finetune/base-ended same_when_ended base "${base[@]}"
 result finetune/head-ended same_when_ended head "${head[@]}"
 result finetune/validates-as-vitfwd validates_as_vitfwd
+result finetune/trains-as-in-use trains_as_in_use
+result finetune/drops-with-a-head-alone drops_with_a_head_alone
 result finetune/refuses-recipe refuses_recipe
 result finetune/full-disk full_disk
 result finetune/done-is-done done_is_done

@@ -201,6 +201,10 @@ $ rmdir animals/fox; mkdir birds; cp -r animals/cat birds/owl; finetune --arch r
 finetune: birds: class owl is not one of the 2 of the model (0 of 1 are)
 [exit 2]
 
+$ mkdir one; cp -r animals/cat one/cat; finetune --arch resnet20 -o x -b 2 one
+finetune: one class (cat): there is nothing to tell apart
+[exit 2]
+
 # Bad pictures, as many as may be.
 
 $ echo 'no picture' >animals/dog/broken.jpg; . ./quick.sh; finetune --arch resnet20 -o x -b 2 --epochs 1 --max-bad 1 animals 2>&1 | quick; finetune --arch resnet20 -o x -b 2 --max-bad 0 animals
