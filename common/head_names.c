@@ -89,8 +89,7 @@ static int reorder(
     return 0;
 }
 
-int head_reorder(
-    const struct head_match *match, struct trainer *trainer, struct error *error)
+int head_reorder(const struct head_match *match, struct trainer *trainer, struct error *error)
 {
     int status = 0;
     if (match->kind != HEAD_MOVED || trainer->new_head)
@@ -118,8 +117,8 @@ bool head_said(const struct head_match *match, const struct trainer *trainer, ch
         snprintf(text, 256,
             "keeps the base's head and its %zu class names: say --classes for others", count);
     else if (match->kind == HEAD_NAMELESS)
-        snprintf(text, 256,
-            "keeps the base's head: the names of its %zu classes aren't known", count);
+        snprintf(text, 256, "keeps the base's head: the names of its %zu classes aren't known",
+            count);
     else
         return false;
     return true;

@@ -28,8 +28,7 @@ int head_match(struct head_match *match, const char *const *names, size_t count,
     const json_t *base, struct error *error);
 
 /* Brings the rows of an open trainer's head into the order of match, where that is another. */
-int head_reorder(
-    const struct head_match *match, struct trainer *trainer, struct error *error);
+int head_reorder(const struct head_match *match, struct trainer *trainer, struct error *error);
 
 /* What is to be said of it, into text; false: nothing. */
 bool head_said(const struct head_match *match, const struct trainer *trainer, char text[256]);

@@ -13,4 +13,7 @@ int training_state_path(char *path, size_t room, const char *output, struct erro
  * was to go on, but what is there is finished and of another recipe. */
 int training_look(const struct training *training, const char *state, struct error *error);
 
+/* Says what is about to be done, and in how much memory; passes: what prepare takes. */
+void training_announce(const struct training *training, size_t passes);
+
 #endif

@@ -7,7 +7,7 @@
 #include "common/gemm.h"
 #include "common/head_names.h"
 #include "common/stage.h"
-#include "common/training.h"
+#include "common/training_start.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -323,31 +323,6 @@ static int settle(const struct run *run, struct training *training, struct error
     return augment_parse(&training->augment, augment, side, error);
 }
 
-/* What is about to be done, and in how much memory. */
-static void announce(struct run *run, const struct training *training, size_t passes)
-{
-    const struct state *state = run->state;
-    const struct trainer *trainer = &state->trainer;
-    size_t weights = 0;
-    for (size_t i = 0; i < trainer->params.count; i++)
-        weights += trainer->params.items[i].trained ? trainer->params.items[i].count : 0;
-    const size_t data =
-        dataset_bytes(state->data) + (state->validation ? dataset_bytes(state->validation) : 0);
-    char text[256];
-    if (!options.architecture && head_said(&state->match, trainer, text))
-        run_warn(run, NULL, "%s", text);
-    if (trainer->note)
-        run_warn(run, NULL, "%s", trainer->note);
-    if (training->head_only)
-        run_warn(run, NULL,
-            "the head alone: what it reads is computed once a picture, without augmentation");
-    run_warn(run, NULL,
-        "%zu pictures of %zu classes, %zu weights to train, %.0f MB: data %.0f, training %.0f",
-        dataset_count(state->data), trainer->classes, weights,
-        (double)(data + training_bytes(training, passes)) / 1e6, (double)data / 1e6,
-        (double)training_bytes(training, passes) / 1e6);
-}
-
 static int train(struct run *run, struct error *error)
 {
     struct state *state = run->state;
@@ -379,7 +354,10 @@ static int train(struct run *run, struct error *error)
             run->common.output, state->names, dataset_classes(state->data), error);
     if (status < 0)
         return status;
-    announce(run, &training, passes);
+    char text[256];
+    if (!options.architecture && head_said(&state->match, &state->trainer, text))
+        say(run, text);
+    training_announce(&training, passes);
     training.recipe = training_recipe(
         &training, options.architecture, run->files, run->file_count, run->args);
     training.programs =
