@@ -32,16 +32,16 @@ FORMATS = cifar error gif idx io jpeg json key npy pickle pickle_harm pickle_sta
 	pth pth_legacy pth_list pth_view safetensors safetensors_write sample stream_archive \
 	stream_read stream_write tar tensors tiff tiff_client tiff_write webp zip
 COMMON = anymodel arena attention augment batchnorm bootstrap cam canvas checkpoint \
-	checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
+	checkpoint_place checkpoint_rule checkpoint_state class_find class_names classes colormap conv conv_gather conv_weights dataset \
 	dataset_pets dataset_pictures dataset_plan dataset_raw dataset_take eigen emd families \
 	feeder figure figure_bar figure_panel figure_plan figure_scale flow font font_glyphs gemm \
-	headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
+	head_names headonly headstat headtable input intake join kernels keylist labels layerstat logits loss map \
 	mappair mapscore maptitle mask model model_about model_rule modelstage optimiser option packing pagesample params pool \
 	positions progress pump random resample resnet_backward resnet_config resnet_forward \
 	resnet_init resnet_learn resnet_load resnet_names resnet_params resnet_places \
 	resnet_prepare resnet_rule resnet_saved resnet_train resnet_train_back \
 	resnet_train_plan rollout scoretable shards sheet singular sinks sources stage target threads trainer \
-	training training_log upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
+	training training_log training_recipe training_start upsample view vit_backward vit_config vit_forward vit_head vit_init vit_load vit_params vit_pass \
 	vit_rule vit_saved vit_train vit_traits vit_weights walk
 SUITES = anymodel attnstat augment backward batchnorm cam checkpoint checkpoint_cut \
 	classes conv damage dataset drawing eigen emd families feeder figure flow gemm gradients \

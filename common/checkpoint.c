@@ -195,7 +195,7 @@ static json_t *make_config(const struct checkpoint *checkpoint)
 /* An object's text, with a line's end where it is a file's. */
 static char *text_of(const json_t *json, bool file)
 {
-    const size_t flags = JSON_REAL_PRECISION(15) | (file ? JSON_INDENT(2) : JSON_COMPACT);
+    const size_t flags = CHECKPOINT_NUMBERS | (file ? JSON_INDENT(2) : JSON_COMPACT);
     char *text = json ? json_dumps(json, flags) : NULL, *line = NULL;
     if (!file || !text)
         return text;

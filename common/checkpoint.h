@@ -9,6 +9,9 @@
 
 #include <jansson.h>
 
+/* Of jansson: digits of what is written beside and into a model. */
+#define CHECKPOINT_NUMBERS JSON_REAL_PRECISION(15)
+
 struct checkpoint {
     /*
      * DIR, laid out as the hub does: model.safetensors, config.json (timm's, with label_names
@@ -36,6 +39,13 @@ struct checkpoint {
  */
 int checkpoint_check(
     const char *path, const char *const *classes, size_t class_count, struct error *error);
+
+/* Before anything is read: whether files can be made there, and what lies there is finetune's, and
+ * isn't the base. BAD_SYSTEM, BAD_USAGE. */
+int checkpoint_reach(const char *path, struct error *error);
+int checkpoint_not_base(const char *path, const char *base, struct error *error);
+/* The length of path without .safetensors. */
+size_t checkpoint_stem(const char *path);
 
 /*
  * Makes a model's rule one that timm's words can say, so that a reader of config.json makes the
@@ -72,8 +82,11 @@ int state_write(const char *path, const struct params *params, struct optimiser 
 int state_read(const char *path, struct params *params, struct optimiser *optimiser,
     const json_t *recipe, json_t **progress, struct error *error);
 
-/* Whether there is a model at path (of struct checkpoint) that this recipe made, all its epochs
- * done. */
-bool checkpoint_finished(const char *path, const json_t *recipe);
+/* How far the training is that the state is of, epochs done and all; false: it is none. */
+bool state_about(const char *path, uint64_t *epoch, uint64_t *epochs);
+
+/* 1: there is a model at path (of struct checkpoint) that this recipe made, all its epochs done;
+ * 0: none, or one whose epochs aren't done. BAD_USAGE: a finished one of another recipe. */
+int checkpoint_finished(const char *path, const json_t *recipe, struct error *error);
 
 #endif

@@ -122,27 +122,52 @@ static const json_t *difference(const json_t *value, const json_t *other)
                : value;
 }
 
-static int compare_recipes(
-    const char *path, const json_t *there, const json_t *here, struct error *error)
+/* What finetune once didn't say of the data. */
+static bool is_unknown(const json_t *there, const char *key)
 {
+    static const char *const keys[] = { "data_crc32", "val_crc32", "classes" };
+    bool is = false;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        is |= strcmp(keys[i], key) == 0;
+    return is && !json_object_get(there, key);
+}
+
+struct recipe_change {
+    const char *key; /* borrowed; NULL: there is none */
+    char then[64], now[64];
+};
+
+/* The first thing that differs; whole: also of those that are only there. */
+static struct recipe_change find_change(const json_t *there, const json_t *here, bool whole)
+{
+    struct recipe_change change = { 0 };
     const json_t *const both[] = { here, there };
-    for (size_t side = 0; side < 2; side++) {
+    for (size_t side = 0; side < (whole ? 2U : 1U); side++) {
         const char *key;
         json_t *value;
         json_object_foreach((json_t *)both[side], key, value) {
             const json_t *other = json_object_get(both[1 - side], key);
-            char now[64], then[64];
-            if (other && json_equal(value, other))
+            if ((other && json_equal(value, other)) || is_unknown(there, key))
                 continue;
-            say(difference(side == 0 ? value : other, side == 0 ? other : value), now);
-            say(difference(side == 0 ? other : value, side == 0 ? value : other), then);
-            return fail(error, BAD_USAGE,
-                "%s: of another training: %.60s was %s, is %s: say it as it was, or train "
-                "anew without --resume",
-                path, key, then, now);
+            change.key = key;
+            say(difference(side == 0 ? value : other, side == 0 ? other : value), change.now);
+            say(difference(side == 0 ? other : value, side == 0 ? value : other), change.then);
+            return change;
         }
     }
-    return 0;
+    return change;
+}
+
+static int compare_recipes(
+    const char *path, const json_t *there, const json_t *here, struct error *error)
+{
+    const struct recipe_change change = find_change(there, here, true);
+    if (!change.key)
+        return 0;
+    return fail(error, BAD_USAGE,
+        "%s: of another training: %.60s was %s, is %s: say it as it was, or train anew without "
+        "--resume",
+        path, change.key, change.then, change.now);
 }
 
 static int check_state(const char *path, const struct params *params, const json_t *state,
@@ -219,26 +244,62 @@ int state_read(const char *path, struct params *params, struct optimiser *optimi
     return status;
 }
 
-bool checkpoint_finished(const char *path, const json_t *recipe)
+bool state_about(const char *path, uint64_t *epoch, uint64_t *epochs)
+{
+    struct tensors tensors = { 0 };
+    struct error ignored;
+    json_int_t done = -1, all = -1;
+    if (safetensors_add(&tensors, path, &ignored) == 0) {
+        const char *text = json_string_value(json_object_get(tensors.metadata, "state"));
+        json_t *state = text ? json_loads(text, 0, NULL) : NULL;
+        if (json_unpack(state, "{s:{s:I}, s:{s:I}}", "progress", "epoch", &done, "recipe",
+                "epochs", &all)
+            < 0)
+            done = -1;
+        json_decref(state);
+    }
+    tensors_free(&tensors);
+    *epoch = (uint64_t)done;
+    *epochs = (uint64_t)all;
+    return done >= 0 && all >= 0;
+}
+
+/* The recipe as the model at path has it, or NULL: the caller's. */
+static json_t *recipe_of(const char *path)
 {
     char name[PATH_MAX];
     struct tensors tensors = { 0 };
     struct error ignored;
     struct stat about;
     const bool folder = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-    if (snprintf(name, sizeof name, "%s%s", path, folder ? "/model.safetensors" : "") >= PATH_MAX
-        || safetensors_add(&tensors, name, &ignored) < 0)
-        return false;
-    const char *text = json_string_value(json_object_get(tensors.metadata, "training"));
+    const char *text = NULL;
+    if (snprintf(name, sizeof name, "%s%s", path, folder ? "/model.safetensors" : "") < PATH_MAX
+        && safetensors_add(&tensors, name, &ignored) == 0)
+        text = json_string_value(json_object_get(tensors.metadata, "training"));
     json_t *made = text ? json_loads(text, 0, NULL) : NULL;
-    bool same = json_is_object(made)
-                && json_equal(json_object_get(made, "epochs_done"),
-                    json_object_get(recipe, "epochs"));
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)recipe, key, value)
-        same = same && json_equal(value, json_object_get(made, key));
-    json_decref(made);
     tensors_free(&tensors);
-    return same;
+    return made;
+}
+
+int checkpoint_finished(const char *path, const json_t *recipe, struct error *error)
+{
+    json_t *made = recipe_of(path);
+    const json_t *done = json_object_get(made, "epochs_done");
+    int status = done && json_equal(done, json_object_get(made, "epochs")) ? 1 : 0;
+    /* Numbers as checkpoint_write rounds them. */
+    char *text = json_dumps(recipe, CHECKPOINT_NUMBERS);
+    json_t *here = text ? json_loads(text, 0, NULL) : NULL;
+    if (!here)
+        status = fail_memory(error, 1 << 16);
+    const struct recipe_change change =
+        status == 1 ? find_change(made, here, false) : (struct recipe_change){ 0 };
+    if (change.key)
+        status = fail(error, BAD_USAGE,
+            "%.300s is trained already, with %.60s %s, not %s: to train on, say -m %.300s and "
+            "another -o; to train anew, leave out --resume",
+            path, change.key, change.then, change.now, path);
+    json_decref(here);
+    json_decref(made);
+    free(text);
+    return status;
 }

@@ -12,6 +12,9 @@
  * json_decref. BAD_USAGE, BAD_INPUT, BAD_SYSTEM. */
 int class_names_read(const char *text, json_t **names, struct error *error);
 
+/* Whether the data has more than numbers for its classes. */
+bool class_names_known(const struct dataset *data);
+
 /*
  * *names, one a class, are those wished for (of --classes text), else the base's where the data
  * has only numbers and as many of them, else the data's. wished and base may be NULL, and so

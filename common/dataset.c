@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int names_add(struct names *names, const char *name, size_t length, struct error *error)
@@ -92,6 +93,11 @@ size_t dataset_label(const struct dataset *dataset, size_t i)
     return dataset->items[i].label;
 }
 
+uint32_t dataset_crc(const struct dataset *dataset)
+{
+    return dataset->crc;
+}
+
 size_t dataset_bytes(const struct dataset *dataset)
 {
     return dataset->bytes;
@@ -156,7 +162,7 @@ static int fill(struct dataset *dataset, const struct plan *plan,
     if (raw && wishes->labels)
         return fail(error, BAD_USAGE, "%.500s has labels of its own: leave out %.400s",
             plan->files.items[0], wishes->labels);
-    int status = raw ? raw_open(&source, plan, &dataset->classes, error)
+    int status = raw ? raw_open(&source, plan, wishes->max_pixels, &dataset->classes, error)
                      : pictures_open(&source, plan, wishes, &dataset->classes, error);
     if (status == 0)
         status = dataset_take(dataset, &source, wishes, error);
@@ -190,13 +196,16 @@ int dataset_open(struct dataset **dataset, const char *const *paths, size_t coun
 static int read_again(
     const char *path, const struct item *item, uint8_t **bytes, struct error *error)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO may be there now */
     if (fd < 0)
         return fail_errno(error, "%.800s", path);
     size_t done = 0;
     int status = 0;
     *bytes = malloc(item->size ? item->size : 1);
-    if (!*bytes)
+    if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode))
+        status = fail(error, BAD_INPUT, "%.800s has changed: it is no regular file", path);
+    else if (!*bytes)
         status = fail_memory(error, item->size);
     while (status == 0 && done < item->size) {
         const ssize_t got =

@@ -65,6 +65,9 @@ size_t dataset_classes(const struct dataset *dataset);
 const char *dataset_class_name(const struct dataset *dataset, size_t class_index);
 size_t dataset_label(const struct dataset *dataset, size_t i);
 
+/* A CRC-32 over all pictures' bytes, as they lie in their files, and labels, in order. */
+uint32_t dataset_crc(const struct dataset *dataset);
+
 /* Bytes that the set keeps, all in all. */
 size_t dataset_bytes(const struct dataset *dataset);
 /* How many pictures are decoded anew whenever they are wanted. */

@@ -48,6 +48,7 @@ struct dataset {
     size_t class_count;
     struct names paths; /* that unkept pictures are read from */
     size_t bytes, memory;
+    uint32_t crc; /* of all so far */
     uint32_t side;
     enum resample_filter filter;
     uint64_t max_pixels;
@@ -82,6 +83,7 @@ struct slot {
     int64_t at;
     /* Decoding gives these. */
     struct picture picture;
+    uint32_t crc; /* of its bytes */
     int status;
     struct error error;
 };
@@ -98,8 +100,8 @@ struct source {
 /* The names of classes, where the source has them, go into classes. */
 int pictures_open(struct source *source, const struct plan *plan,
     const struct dataset_wishes *wishes, struct names *classes, struct error *error);
-int raw_open(
-    struct source *source, const struct plan *plan, struct names *classes, struct error *error);
+int raw_open(struct source *source, const struct plan *plan, uint64_t max_pixels,
+    struct names *classes, struct error *error);
 
 /* Bytes of any form to a picture, which is freed or overwritten. */
 int dataset_expand(enum form form, const uint8_t *bytes, size_t size, uint64_t max_pixels,

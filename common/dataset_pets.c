@@ -45,8 +45,11 @@ static int read_list(struct list *list, const char *path, struct error *error)
     int status = file_read(path, LIST_LIMIT, &bytes, &size, error);
     if (status < 0)
         return status;
+    const bool cut = memchr(bytes, 0, size) != NULL;
     list->text = strndup((char *)bytes, size);
     free(bytes);
+    if (cut)
+        return fail(error, BAD_INPUT, "%.800s: has a NUL, a text has none", path);
     for (const char *at = list->text; at && (at = strchr(at, '\n')); at++)
         lines++;
     list->breeds = list->text ? calloc(lines, sizeof *list->breeds) : NULL;

@@ -207,6 +207,8 @@ static int read_names(const char *directory, struct names *names, struct error *
             return fail_memory(error, strlen(directory));
         const bool there = access(path, F_OK) == 0;
         int status = there ? file_read(path, TABLE_LIMIT, &bytes, &size, error) : 0;
+        if (status == 0 && there && memchr(bytes, 0, size))
+            status = fail(error, BAD_INPUT, "%.800s: has a NUL, a text has none", path);
         free(path);
         if (status == 0 && there && !(text = strndup((char *)bytes, size)))
             status = fail_memory(error, size);

@@ -9,6 +9,7 @@
 
 struct raw {
     const struct plan *plan;
+    uint64_t max_pixels;
     size_t next; /* file */
     uint64_t record;
     unsigned classes; /* CIFAR; 0 before the first file */
@@ -54,6 +55,10 @@ static int open_idx(struct raw *raw, size_t file, struct error *error)
     if (status < 0)
         return status;
     const uint32_t images = *idx_sizes(raw->images), labels = *idx_sizes(raw->labels);
+    const uint32_t *sizes = idx_sizes(raw->images);
+    if ((uint64_t)sizes[1] * sizes[2] > raw->max_pixels)
+        return fail(error, BAD_INPUT, "%.400s: %ux%u is over the limit of %llu pixels",
+            plan->files.items[file], sizes[2], sizes[1], (unsigned long long)raw->max_pixels);
     if (images != labels)
         return fail(error, BAD_INPUT, "%.400s: %u pictures, but %u labels in %.400s",
             plan->files.items[file], images, labels, plan->labels.items[file]);
@@ -71,6 +76,7 @@ static int make_room(struct slot *slot, const char *path, uint64_t record, size_
     if (status < 0)
         return status;
     *bytes = member->bytes;
+    free(slot->name);
     if (asprintf(&slot->name, "%s: record %llu", path, (unsigned long long)record) >= 0)
         return 0;
     slot->name = NULL;
@@ -136,13 +142,14 @@ static int next_raw(void *state, struct slot *slot, struct error *error)
     }
 }
 
-int raw_open(
-    struct source *source, const struct plan *plan, struct names *classes, struct error *error)
+int raw_open(struct source *source, const struct plan *plan, uint64_t max_pixels,
+    struct names *classes, struct error *error)
 {
     struct raw *raw = calloc(1, sizeof *raw);
     if (!raw)
         return fail_memory(error, sizeof *raw);
     raw->plan = plan;
+    raw->max_pixels = max_pixels;
     *source = (struct source){ .state = raw, .next = next_raw, .close = close_raw };
     const int status = plan->kind == SET_CIFAR ? open_cifar(raw, raw->next++, error) : 0;
     source->classes = raw->classes;

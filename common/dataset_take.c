@@ -1,6 +1,7 @@
 /* Pictures on their way into a data set: decoded on all threads, kept in order. */
 #include "common/dataset_parts.h"
 
+#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ static void decode_slot(void *argument, size_t i, size_t worker)
         return;
     const struct member *member =
         slot->form == FORM_ENCODED ? sample_picture(&slot->sample) : slot->sample.members;
+    slot->crc = libdeflate_crc32(0, member->bytes, member->size);
     slot->status = dataset_expand(slot->form, member->bytes, member->size,
         batch->dataset->max_pixels, slot->width, slot->height, &slot->picture, &slot->error);
     if (slot->status == 0 && slot->form == FORM_ENCODED)
@@ -141,6 +143,8 @@ static int add_item(struct dataset *dataset, struct slot *slot,
         .label = (uint32_t)slot->label };
     dataset->bytes += sizeof *item;
     const int status = keep_bytes(dataset, slot, item, error);
+    const uint32_t parts[] = { (uint32_t)slot->label, slot->crc };
+    dataset->crc = libdeflate_crc32(dataset->crc, parts, sizeof parts);
     if (status == 0)
         dataset->count++;
     return status;

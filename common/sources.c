@@ -334,7 +334,8 @@ static int read_frame(
     sample->key = key;
     sample->arrived = sample->count;
     sources->count++;
-    sources->frames++;
+    if (sources->frames++ == 0 && !more)
+        sample->members->at = 0;
     if (!more)
         leave(sources);
     return 1;

@@ -12,6 +12,7 @@
 /* What is to be trained, and how it starts. */
 struct train_wishes {
     size_t classes;         /* of the data; a head of another count is replaced by a new one */
+    bool new_head;          /* and so is one of other classes */
     uint32_t width, height; /* of the input; 0: the model's own */
     const char *frozen;     /* --freeze: a list of blocks, "all" but the head; NULL: none */
     double drop_path;       /* rate of the last block's branches; the first's is 0 */

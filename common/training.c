@@ -3,13 +3,13 @@
 #include "common/loss.h"
 #include "common/progress.h"
 #include "common/training_log.h"
+#include "common/training_start.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,18 +62,6 @@ size_t training_bytes(const struct training *training, size_t passes)
     const size_t arenas = 2 + (size_t)(training->optimiser.kind == OPTIMISER_ADAMW ? 2 : 1)
                           + (size_t)(training->optimiser.ema > 0 ? 2 : 0);
     return passes + arenas * training->trainer->params.total * sizeof(float);
-}
-
-/* X.safetensors keeps its state in X.state, DIR in DIR/training.state. */
-static int name_state(struct run_state *run, struct error *error)
-{
-    const char *output = run->training->output, *ending = ".safetensors";
-    const size_t length = strlen(output), size = strlen(ending);
-    const bool file = length > size && strcmp(output + length - size, ending) == 0;
-    const int written =
-        file ? snprintf(run->state, PATH_ROOM, "%.*s.state", (int)(length - size), output)
-             : snprintf(run->state, PATH_ROOM, "%s/training.state", output);
-    return written < PATH_ROOM ? 0 : fail(error, BAD_USAGE, "-o: the name is too long");
 }
 
 static void say(const struct run_state *run, const char *format, ...)
@@ -327,9 +315,11 @@ static int finish_epoch(struct run_state *run, struct error *error)
     else
         say(run, "epoch %llu: loss %.4f, %.2f%% right; %.0f/s", (unsigned long long)run->epoch,
             loss, 100 * trained, rate);
-    if (run->log)
-        training_log_epoch(run->log, run->epoch, loss, trained,
-            training->validation ? &valued : NULL, accuracy, rate, run->seconds);
+    if (run->log
+        && training_log_epoch(run->log, run->epoch, loss, trained,
+               training->validation ? &valued : NULL, accuracy, rate, run->seconds)
+               < 0)
+        return fail_errno(error, "%s", training->log);
     run->loss = run->seconds = 0;
     run->right = run->seen = 0;
     return write_state(run, error);
@@ -402,11 +392,11 @@ static int begin(struct run_state *run, struct error *error)
     run->averaged = training->optimiser.ema > 0 ? calloc(params->total, sizeof(float)) : NULL;
     if (!run->logits || (training->optimiser.ema > 0 && !run->averaged))
         return fail_memory(error, params->total * sizeof(float));
-    int status = name_state(run, error);
-    if (status == 0 && training->resume && access(run->state, F_OK) < 0
-        && checkpoint_finished(training->output, training->recipe)) {
+    int status = training_state_path(run->state, PATH_ROOM, training->output, error);
+    if (status == 0)
+        status = training_look(training, run->state, error);
+    if (status == 1) {
         run->epoch = training->epochs;
-        say(run, "%s is trained already, by this recipe", training->output);
         return 0;
     }
     if (status == 0)
@@ -432,9 +422,9 @@ int training_run(const struct training *training, int *signal, struct error *err
     int status = begin(&run, error);
     while (status == 0 && run.epoch < training->epochs && !caught)
         status = run_epoch(&run, error);
-    if (status == 0 && caught)
+    if (status == 0 && caught && run.optimiser)
         status = write_state(&run, error);
-    if (status == 0 && caught)
+    if (status == 0 && caught && run.optimiser)
         say(&run, "stopped in epoch %llu; --resume goes on", (unsigned long long)run.epoch + 1);
     if (status == 0 && !caught)
         unlink(run.state);

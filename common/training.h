@@ -40,6 +40,11 @@ struct training {
  */
 int training_run(const struct training *training, int *signal, struct error *error);
 
+/* All that decides the bytes: what is trained on what, and the options as given (args, borrowed).
+ * The caller's to json_decref. */
+json_t *training_recipe(const struct training *training, const char *architecture,
+    const char *const *paths, size_t count, json_t *args);
+
 /* The bytes that the run will take beside the data, once trainer->prepare was called. */
 size_t training_bytes(const struct training *training, size_t passes);
 

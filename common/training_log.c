@@ -30,10 +30,10 @@ int training_log_open(
     if (ftell(*log) <= 0)
         fputs("epoch\tloss\taccuracy\tvalidation_loss\tvalidation_accuracy\trate\tseconds\n",
             *log);
-    return 0;
+    return fflush(*log) != 0 ? fail_errno(error, "%s", name) : 0;
 }
 
-void training_log_epoch(FILE *log, uint64_t epoch, double loss, double accuracy,
+int training_log_epoch(FILE *log, uint64_t epoch, double loss, double accuracy,
     const double *validation_loss, double validation_accuracy, double rate, double seconds)
 {
     fprintf(log, "%llu\t%.6f\t%.6f", (unsigned long long)epoch, loss, accuracy);
@@ -42,5 +42,5 @@ void training_log_epoch(FILE *log, uint64_t epoch, double loss, double accuracy,
     else
         fputs("\t\t", log);
     fprintf(log, "\t%.1f\t%.1f\n", rate, seconds);
-    fflush(log);
+    return fflush(log) != 0 || ferror(log) ? -1 : 0;
 }

@@ -18,8 +18,9 @@
 int training_log_open(
     FILE **log, const char *name, uint64_t done, bool goes_on, struct error *error);
 
-/* validation_loss: NULL where nothing is validated. rate: pictures a second. */
-void training_log_epoch(FILE *log, uint64_t epoch, double loss, double accuracy,
+/* validation_loss: NULL where nothing is validated. rate: pictures a second. -1 and errno: it
+ * can't be written. */
+int training_log_epoch(FILE *log, uint64_t epoch, double loss, double accuracy,
     const double *validation_loss, double validation_accuracy, double rate, double seconds);
 
 #endif

@@ -52,8 +52,10 @@ $(tuning)/base.tsv: $(tuning)/base/asked
 # for otherwise.
 define train
 	@mkdir -p $(1) $(dir $(2))
-	@for asked in $^; do [[ $(1)/training.state -nt $$asked ]] || rm -f $(1)/training.state; done
-	$(run) 'finetune -m "$$BASE" --epochs "$$EPOCHS" $(3) --val "$$VAL" --resume \
+	@resume=--resume; for asked in $^; do \
+		[[ $(1)/training.state -nt $$asked ]] || rm -f $(1)/training.state; \
+		[[ $(1)/training.state -nt $$asked || $(1)/model.safetensors -nt $$asked ]] || resume=; done; \
+	$(run) 'finetune -m "$$BASE" --epochs "$$EPOCHS" $(3) --val "$$VAL" '$$resume' \
 		--log $(2) -o $(1) "$$DATA"'
 	@touch $@
 endef

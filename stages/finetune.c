@@ -5,8 +5,9 @@
 #include "common/anymodel.h"
 #include "common/class_names.h"
 #include "common/gemm.h"
+#include "common/head_names.h"
 #include "common/stage.h"
-#include "common/training.h"
+#include "common/training_start.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -103,9 +104,9 @@ static const struct option_row rows[] = {
         AT(augment), 0, 0, false },
     { 0, "seed", OPTION_COUNT, "N", "of all that is random (default: 0)", AT(seed), 0, 9e15,
         false },
-    { 'L', "labels", OPTION_TEXT, "FILE", "a table of labels, as of preprocess", AT(labels), 0,
+    { 'L', "labels", OPTION_PATH, "FILE", "a table of labels, as of preprocess", AT(labels), 0,
         0, false },
-    { 0, "classes", OPTION_TEXT, "A,B,C|FILE",
+    { 0, "classes", OPTION_PATH, "A,B,C|FILE",
         "names of the classes, by number, or a labels.tsv with them", AT(classes), 0, 0,
         false },
     { 0, "size", OPTION_TEXT, "N|WxH", "another input size than the base's own", AT(size), 0, 0,
@@ -139,6 +140,7 @@ struct state {
     struct dataset *data, *validation;
     json_t *base_names, *wished_names; /* of classes; NULL: not known, not said */
     const char **names;                /* of the data's classes: borrowed */
+    struct head_match match;           /* of the base's head and these */
     /* What pictures are reduced to: for training there is room to crop. */
     uint32_t training_side, validation_side;
     enum resample_filter filter;
@@ -172,8 +174,10 @@ static int open_data(struct run *run, struct dataset **data, const char *const *
     const size_t classes = state->data           ? dataset_classes(state->data)
                            : state->wished_names ? json_array_size(state->wished_names)
                                                  : 0;
+    const size_t memory = (size_t)(options.memory * 1e6);
+    const size_t taken = state->data ? dataset_bytes(state->data) : 0;
     const struct dataset_wishes wishes = { .threads = run->threads,
-        .memory = (size_t)(options.memory * 1e6),
+        .memory = taken < memory ? memory - taken : 0,
         .max_bad = run->common.max_bad,
         .side = side,
         .filter = state->filter,
@@ -213,9 +217,37 @@ static int make_rule(const struct input_model *input, uint32_t width, uint32_t h
     return status;
 }
 
-/* What of the base must be known before the data is opened. */
-static int look_at_base(struct state *state, struct error *error)
+static bool trains_head(void)
 {
+    return options.freeze && strcmp(options.freeze, "all") == 0;
+}
+
+static const char *augmentation(bool new_vit)
+{
+    return options.augment ? options.augment
+           : trains_head() ? "none"
+           : new_vit       ? "standard"
+                           : "light";
+}
+
+/* What larger pictures are reduced to: parts of them need more than inputs as in use. */
+static int choose_sides(struct state *state, const struct view_rule *rule, struct error *error)
+{
+    struct augment augment;
+    const uint32_t w = rule->resize_width, h = rule->resize_height;
+    const uint32_t side = rule->width < rule->height ? rule->width : rule->height;
+    const int status = augment_parse(&augment, augmentation(false), side, error);
+    state->filter = rule->filter;
+    state->validation_side = rule->fit == FIT_CROP && w == h ? w : 0;
+    state->training_side =
+        augment.resized_crop ? (w < h ? h : w) * 5 / 4 : state->validation_side;
+    return status;
+}
+
+/* What of the base must be known before the data is opened. */
+static int look_at_base(const struct run *run, struct error *error)
+{
+    struct state *state = run->state;
     struct anymodel any;
     struct view_rule rule;
     double crop;
@@ -224,16 +256,14 @@ static int look_at_base(struct state *state, struct error *error)
     if (status < 0)
         return status;
     uint32_t width = any.model.input.rule.width, height = any.model.input.rule.height;
-    if (options.size)
+    status = checkpoint_not_base(run->common.output, any.model.path, error);
+    if (status == 0 && options.size)
         status = parse_size("--size", options.size, &width, &height, error);
     if (status == 0)
         status = make_rule(&any.model.input, width, height, &rule, &crop, error);
     if (status == 0) {
         state->base_names = model_classes(&any.model);
-        const uint32_t w = rule.resize_width, h = rule.resize_height;
-        state->filter = rule.filter;
-        state->training_side = (w < h ? h : w) * 5 / 4;
-        state->validation_side = rule.fit == FIT_CROP && w == h ? w : 0;
+        status = choose_sides(state, &rule, error);
     }
     anymodel_close(&any);
     return status;
@@ -242,6 +272,7 @@ static int look_at_base(struct state *state, struct error *error)
 static int open_trainer(struct state *state, struct error *error)
 {
     struct train_wishes wishes = { .classes = dataset_classes(state->data),
+        .new_head = state->match.kind == HEAD_OTHER,
         .frozen = options.freeze,
         .drop_path = options.drop_path,
         .patch_drop = options.patch_drop,
@@ -251,10 +282,11 @@ static int open_trainer(struct state *state, struct error *error)
                      : 0;
     if (status < 0)
         return status;
-    return options.architecture
-               ? trainer_create(&state->trainer, options.architecture, &wishes, error)
-               : trainer_open(&state->trainer, options.model, options.state,
-                   (size_t)options.heads, &wishes, error);
+    if (options.architecture)
+        return trainer_create(&state->trainer, options.architecture, &wishes, error);
+    status = trainer_open(&state->trainer, options.model, options.state, (size_t)options.heads,
+        &wishes, error);
+    return status < 0 ? status : head_reorder(&state->match, &state->trainer, error);
 }
 
 static int settle(const struct run *run, struct training *training, struct error *error)
@@ -283,60 +315,12 @@ static int settle(const struct run *run, struct training *training, struct error
     if (options.warmup < 0 && training->warmup > (double)training->epochs / 4)
         training->warmup = (double)training->epochs / 4;
     training->smoothing = said(options.smoothing, 0.1);
-    const bool head = options.freeze && strcmp(options.freeze, "all") == 0;
-    const char *augment = options.augment        ? options.augment
-                          : head                 ? "none"
-                          : scratch && !residual ? "standard"
-                                                 : "light";
+    const bool head = trains_head();
+    const char *augment = augmentation(scratch && !residual);
     const uint32_t side = trainer->width < trainer->height ? trainer->width : trainer->height;
-    training->head_only = head && trainer->features > 0 && strcmp(augment, "none") == 0;
+    training->head_only = head && trainer->features > 0 && strcmp(augment, "none") == 0
+                          && options.drop_path <= 0 && options.patch_drop <= 0;
     return augment_parse(&training->augment, augment, side, error);
-}
-
-/* All that decides the bytes: the options as given, the base, the data. */
-static json_t *recipe(const struct run *run, const struct training *training)
-{
-    const struct state *state = run->state;
-    json_t *data = json_array();
-    for (size_t i = 0; i < run->file_count; i++) {
-        const char *slash = strrchr(run->files[i], '/');
-        json_array_append_new(data, json_string(slash && slash[1] ? slash + 1 : run->files[i]));
-    }
-    return json_pack("{s:s?, s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, "
-                     "s:f, s:f, s:f, s:O}",
-        "base", state->trainer.model->name, "arch", options.architecture, "data", data,
-        "pictures", (json_int_t)dataset_count(state->data), "epochs",
-        (json_int_t)training->epochs, "batch", (json_int_t)training->batch, "accumulate",
-        (json_int_t)training->accumulate, "seed", (json_int_t)training->seed, "optimiser",
-        training->optimiser.kind == OPTIMISER_SGD ? "sgd" : "adamw", "lr", training->lr,
-        "min_lr", training->minimum, "warmup", training->warmup, "decay",
-        training->optimiser.decay, "layer_decay", training->optimiser.layer_decay, "clip",
-        training->optimiser.clip, "smoothing", training->smoothing, "ema",
-        training->optimiser.ema, "args", run->args);
-}
-
-/* What is about to be done, and in how much memory. */
-static void announce(struct run *run, const struct training *training, size_t passes)
-{
-    const struct state *state = run->state;
-    const struct trainer *trainer = &state->trainer;
-    size_t weights = 0;
-    for (size_t i = 0; i < trainer->params.count; i++)
-        weights += trainer->params.items[i].trained ? trainer->params.items[i].count : 0;
-    const size_t data =
-        dataset_bytes(state->data) + (state->validation ? dataset_bytes(state->validation) : 0);
-    if (trainer->new_head && !options.architecture)
-        run_warn(run, NULL, "a new head for %zu classes", trainer->classes);
-    if (trainer->note)
-        run_warn(run, NULL, "%s", trainer->note);
-    if (training->head_only)
-        run_warn(run, NULL,
-            "the head alone: what it reads is computed once a picture, without augmentation");
-    run_warn(run, NULL,
-        "%zu pictures of %zu classes, %zu weights to train, %.0f MB: data %.0f, training %.0f",
-        dataset_count(state->data), trainer->classes, weights,
-        (double)(data + training_bytes(training, passes)) / 1e6, (double)data / 1e6,
-        (double)training_bytes(training, passes) / 1e6);
 }
 
 static int train(struct run *run, struct error *error)
@@ -370,8 +354,12 @@ static int train(struct run *run, struct error *error)
             run->common.output, state->names, dataset_classes(state->data), error);
     if (status < 0)
         return status;
-    announce(run, &training, passes);
-    training.recipe = recipe(run, &training);
+    char text[256];
+    if (!options.architecture && head_said(&state->match, &state->trainer, text))
+        say(run, text);
+    training_announce(&training, passes);
+    training.recipe = training_recipe(
+        &training, options.architecture, run->files, run->file_count, run->args);
     training.programs =
         json_pack("{s:s, s:s}", "program", "finetune", "version", SACCADE_VERSION);
     status = training_run(&training, &signalled, error);
@@ -395,8 +383,11 @@ static int open_finetune(struct run *run, struct error *error)
             error, BAD_USAGE, "which pictures? name shards, folders or other data sets");
     if (options.architecture && options.model)
         return fail(error, BAD_USAGE, "--arch begins from nothing, -m from a model: say one");
+    signal(SIGXFSZ, SIG_IGN); /* what is over a limit fails to be written, and is said */
     gemm_start();
-    int status = options.architecture ? 0 : look_at_base(state, error);
+    int status = checkpoint_reach(run->common.output, error);
+    if (status == 0 && !options.architecture)
+        status = look_at_base(run, error);
     if (status == 0)
         status = options.classes
                      ? class_names_read(options.classes, &state->wished_names, error)
@@ -410,6 +401,12 @@ static int open_finetune(struct run *run, struct error *error)
     if (status == 0)
         status = class_names_settle(&state->names, options.classes, state->wished_names,
             state->base_names, state->data, error);
+    if (status == 0 && dataset_classes(state->data) == 1)
+        status = fail(error, BAD_USAGE, "one class (%.200s): there is nothing to tell apart",
+            state->names[0]);
+    if (status == 0)
+        status = head_match(&state->match, state->names, dataset_classes(state->data),
+            options.classes || class_names_known(state->data), state->base_names, error);
     if (status == 0 && options.validation)
         status = open_data(
             run, &state->validation, &options.validation, 1, state->validation_side, error);
@@ -429,6 +426,7 @@ static void close_finetune(struct run *run)
     dataset_close(state->data);
     dataset_close(state->validation);
     free(state->names);
+    free(state->match.from);
     json_decref(state->base_names);
     json_decref(state->wished_names);
     free(state);

@@ -244,8 +244,16 @@ START_TEST(idx)
     make_mnist("train", 5, false); /* beside the packed ones, it counts once */
     ck_assert_str_eq(described(inside("mnist:train"), &wishes), packed);
     ck_assert_str_eq(described(inside("mnist/train-images-idx3-ubyte"), &wishes), packed);
+    wishes.max_pixels = 23;
+    ck_assert_int_eq(
+        refused(inside("mnist:train"), &wishes, "4x6 is over the limit of 23 pixels"),
+        BAD_INPUT);
+    wishes.max_pixels = 24;
     wishes.memory = 0;
     ck_assert_str_eq(described(inside("mnist:train"), &wishes), packed);
+    put_file(inside("mnist/classes.txt"), "a\nb\0c\n", 6);
+    ck_assert_int_eq(refused(inside("mnist:train"), &wishes, "classes.txt: has a NUL"), BAD_INPUT);
+    ck_assert_int_eq(remove(inside("mnist/classes.txt")), 0);
     ck_assert_int_eq(refused(inside("mnist/train-images-idx3-ubyte.gz"), &wishes,
                          "don't fit in --memory and can't be read twice"),
         BAD_USAGE);
@@ -384,6 +392,9 @@ START_TEST(changed_files)
     ck_assert_ptr_nonnull(strstr(error.text, "3.png has changed: it is shorter"));
     ck_assert_int_eq(remove(inside("pics/cat/1.png")), 0);
     ck_assert_int_eq(dataset_picture(dataset, 2, &scratch, &picture, &error), BAD_SYSTEM);
+    ck_assert_int_eq(mkfifo(inside("pics/cat/1.png"), 0600), 0);
+    ck_assert_int_eq(dataset_picture(dataset, 2, &scratch, &picture, &error), BAD_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.text, "has changed: it is no regular file"));
     picture_free(&scratch);
     dataset_close(dataset);
 }
@@ -463,6 +474,22 @@ START_TEST(pets_broken)
         put_text_file(inside("pets/annotations/test.txt"), cases[i].list);
         ck_assert_int_eq(refused(inside("pets:test"), &wishes, cases[i].why), BAD_INPUT);
     }
+    put_file(inside("pets/annotations/test.txt"), "Bengal_1 9 1\n\0", 14);
+    ck_assert_int_eq(refused(inside("pets:test"), &wishes, "test.txt: has a NUL"), BAD_INPUT);
+}
+END_TEST
+
+/* A picture alone in its file is read again like any other, whatever its kind. */
+START_TEST(portable_pixmaps)
+{
+    struct dataset_wishes wishes = plain_wishes();
+    put_directory(inside("maps"));
+    put_directory(inside("maps/a"));
+    put_file(inside("maps/a/1.ppm"), "P6 1 1 255\nabc", 14);
+    put_file(inside("maps/a/2.pgm"), "P5 2 1 255\nab", 13);
+    const char *kept = described(inside("maps"), &wishes);
+    wishes.memory = 0;
+    ck_assert_str_eq(described(inside("maps"), &wishes), kept);
 }
 END_TEST
 
@@ -696,6 +723,7 @@ int main(void)
     tcase_add_test(tests, cifar);
     tcase_add_test(tests, cifar_by_labels);
     tcase_add_test(tests, cifar_broken);
+    tcase_add_test(tests, portable_pixmaps);
     tcase_add_test(tests, idx);
     tcase_add_test(tests, idx_broken);
     tcase_add_test(tests, gzip_broken);

@@ -85,32 +85,62 @@ same_when_ended() {
     trains "$name" --resume "$@" && [[ ! -e $name/training.state ]] && same "$name-one" "$name"
 }
 
-# What is trained stays as it is, unless another recipe is asked for.
+# What is trained stays as it is, whatever digits its rates have, unless it is to be trained anew.
 done_is_done() {
-    local before
-    finetune --arch resnet20 -b 8 --epochs 1 --resume -o done data.tar || return
+    local before once=(--arch resnet20 -b 8 --epochs 1 --lr 0.0123456789012345678 -o done)
+    finetune "${once[@]}" --resume data.tar || return
     before=$(stat -c %i.%y done/model.safetensors)
-    finetune --arch resnet20 -b 8 --epochs 1 --resume -o done data.tar 2>said || return
+    finetune "${once[@]}" --resume data.tar 2>said || return
     grep -q '^finetune: done is trained already' said &&
         [[ $(stat -c %i.%y done/model.safetensors) == "$before" ]] || return
-    finetune --arch resnet20 -b 8 --epochs 1 --seed 3 --resume -o done data.tar 2>said &&
+    finetune "${once[@]}" --epochs 2 --resume data.tar 2>said
+    [[ $? == 2 && $(stat -c %i.%y done/model.safetensors) == "$before" ]] &&
+        grep -q 'done is trained already, with epochs 1, not 2: to train on, say -m done and' said ||
+        return
+    finetune "${once[@]}" --seed 3 data.tar 2>said &&
         ! grep -q already said && [[ $(stat -c %i.%y done/model.safetensors) != "$before" ]]
+}
+
+# A state that a run without --resume writes over.
+begins_anew() {
+    ended TERM anew "${resnet[@]}" || return
+    finetune --arch resnet20 -b 8 --epochs 1 -o anew data.tar 2>said || return
+    cat said
+    grep -q '^finetune: anew has a run at epoch [1-8] of 8: begun anew (--resume goes on with it)$' said
 }
 
 # refuses DIFFERENCE WORDS...: to go on with the run in other/ so.
 refuses() {
     local difference=$1
     shift
-    finetune "${resnet[@]}" --val data.tar --every 0 "$@" --resume -o other data.tar 2>said
+    finetune "${resnet[@]}" --val "${held-data.tar}" --every 0 "$@" --resume -o other \
+        "${set-data.tar}" 2>said
     [[ $? == 2 ]] && grep -qF "other/training.state: of another training: $difference" said && return
     echo "$difference:"
     cat said
     return 1
 }
 
+# Data under the names that it had, with another picture in it, and with the labels changed round.
+other_data() {
+    mkdir -p else/pictures else/labels
+    cp -r data else/pictures/data && cp -r data else/labels/data || return
+    cp else/pictures/data/one/grey.jpg else/pictures/data/one/rgb444.jpg || return
+    mv else/labels/data/one else/labels/data/x && mv else/labels/data/two else/labels/data/one &&
+        mv else/labels/data/x else/labels/data/two || return
+    preprocess --pack -L folder else/pictures/data -o else/pictures/data.tar &&
+        preprocess --pack -L folder else/labels/data -o else/labels/data.tar
+}
+
 refuses_recipe() {
-    ended TERM other "${resnet[@]}" || return
+    ended TERM other "${resnet[@]}" && other_data || return
     cp other/training.state before.state
+    for set in else/*/data.tar; do
+        refuses 'data_crc32 was "' || return
+    done
+    unset set
+    held=else/labels/data.tar refuses 'val_crc32 was "' &&
+        refuses 'classes was "0", is "one"' --classes one,two || return
     refuses 'epochs was 8, is 9: say it as it was' --epochs 9 &&
         refuses 'lr was 0.10000000000000001, is 0.02' --lr 0.02 &&
         refuses 'seed was 0, is 7' --seed 7 &&
@@ -126,7 +156,6 @@ full_disk() {
     cp -r full before
     for blocks in 100 1500; do
         (
-            trap '' XFSZ
             ulimit -f $blocks
             exec finetune --arch resnet20 -b 8 --epochs 1 --seed 1 -o full data.tar
         ) 2>said
@@ -157,6 +186,28 @@ validates_as_vitfwd() {
             exit !(n == 25 && loss - said < 1e-5 && said - loss < 1e-5) }' top.tsv
 }
 
+# Without augmentation pictures are trained on as they are validated: with the weights as they are,
+# to the same loss, as features of a head alone and with patches dropped from none.
+trains_as_in_use() {
+    local way
+    finetune --arch vit:patch=4,dim=16,depth=1,heads=2,image=8 -b 4 --epochs 1 -o used data.tar || return
+    for way in '--freeze all' '--augment none' '--augment flip --freeze all'; do
+        finetune -m used $way --lr 0 --min-lr 0 --warmup 0 --smoothing 0 -b 25 --epochs 1 \
+            --val data.tar --log used.tsv -o still data.tar 2>said || { cat said; return 1; }
+        tail -n 1 used.tsv
+        awk -F '\t' -v flip="${way/*flip*/flip}" 'NR == 2 { off = $2 - $4; near = off ^ 2 < 1e-10
+            exit flip == "flip" ? near : !near }' used.tsv || return
+    done
+}
+
+# With dropped patches or branches a head has no features that are always the same.
+drops_with_a_head_alone() {
+    finetune -m "$DATA/vit/timm-plain" --freeze all --epochs 1 -b 4 -o plain data.tar 2>said &&
+        grep -q 'the head alone' said &&
+        finetune -m "$DATA/vit/timm-plain" --freeze all --epochs 1 -b 4 --patch-drop 0.5 -o dropped data.tar 2>said &&
+        ! grep -q 'the head alone' said && ! cmp plain/model.safetensors dropped/model.safetensors
+}
+
 if ! make_data 2>said; then
     cat said >&2
     fail finetune/data
@@ -171,8 +222,11 @@ result finetune/resnet-ended same_when_ended resnet "${resnet[@]}"
 result finetune/base-ended same_when_ended base "${base[@]}"
 result finetune/head-ended same_when_ended head "${head[@]}"
 result finetune/validates-as-vitfwd validates_as_vitfwd
+result finetune/trains-as-in-use trains_as_in_use
+result finetune/drops-with-a-head-alone drops_with_a_head_alone
 result finetune/refuses-recipe refuses_recipe
 result finetune/full-disk full_disk
 result finetune/done-is-done done_is_done
+result finetune/begins-anew begins_anew
 result finetune/stops-at-nan stops_at_nan
 exit "$failed"

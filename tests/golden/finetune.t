@@ -60,6 +60,12 @@ $ jq 'del(.accuracy)' vit/training.json
     "animals"
   ],
   "pictures": 4,
+  "data_crc32": "30288595",
+  "val_crc32": "30288595",
+  "classes": [
+    "cat",
+    "dog"
+  ],
   "epochs": 2,
   "batch": 2,
   "accumulate": 1,
@@ -166,6 +172,26 @@ $ cmp other/model.safetensors $DATA/vit/timm-plain/model.safetensors
 $ finetune --arch resnet20 -b 2 --epochs 1 -o vit animals 2>/dev/null; resnetfwd --info -m vit | grep ^layers | cut -f 2
 3,3,3
 
+# Nor is the base itself written over, and a place that can't be written to is found before any
+# picture is decoded.
+
+$ finetune -m vit -o ./vit animals; finetune -m vit/model.safetensors -o vit/ animals; finetune -m net.safetensors -o net.safetensors animals
+finetune: -o ./vit is the base itself: say another place for what is made of it, as -o ./vit-tuned
+finetune: -o vit/ is the base itself: say another place for what is made of it, as -o vit-tuned/
+finetune: -o net.safetensors is the base itself: say another place for what is made of it, as -o net-tuned.safetensors
+[exit 2]
+$ for place in no/such/x no/x.safetensors other $DATA/vit/timm-plain/model.safetensors; do finetune --arch resnet20 -o $place missing; done; ls no
+finetune: -o no/such/x: nothing can be written there: No such file or directory
+finetune: -o no/x.safetensors: nothing can be written there: No such file or directory
+finetune: other: holds another model (model.safetensors): give another -o, or remove it
+finetune: $DATA/vit/timm-plain/model.safetensors: is there and not of finetune: give another -o, or remove it
+ls: cannot access 'no': No such file or directory
+[exit 2]
+
+$ for log in /dev/full .; do finetune --arch resnet20 -b 2 --epochs 1 --log $log -o x animals 2>&1 | tail -n 1; done; ls x
+finetune: /dev/full: No space left on device
+finetune: .: Is a directory
+
 # Classes: an empty one, and others to validate on.
 
 $ mkdir animals/fox; finetune --arch resnet20 -o x -b 2 animals
@@ -173,6 +199,10 @@ finetune: animals: class fox has no pictures
 [exit 3]
 $ rmdir animals/fox; mkdir birds; cp -r animals/cat birds/owl; finetune --arch resnet20 -o x -b 2 --val birds animals
 finetune: birds: class owl is not one of the 2 of the model (0 of 1 are)
+[exit 2]
+
+$ mkdir one; cp -r animals/cat one/cat; finetune --arch resnet20 -o x -b 2 one
+finetune: one class (cat): there is nothing to tell apart
 [exit 2]
 
 # Bad pictures, as many as may be.
@@ -224,3 +254,30 @@ finetune: mean and std of the base are not known, no configuration says them: sa
 $ finetune --arch resnet20 --patch-drop 0.5 -o x animals
 finetune: --patch-drop: for a ViT only
 [exit 2]
+
+# A base that tells as many classes apart keeps its head for those of its names, in their order,
+# and for those that have none; others are not what it was trained on.
+
+$ said() { finetune "$@" -b 4 --epochs 1 --lr 0 --min-lr 0 --warmup 0 --augment none 2>&1 | grep head; }; declare -f said >said.sh
+
+$ . ./said.sh; said -m named -o same animals; said -m named -o unsaid animals.tar; said -m named --classes cat,dog -o same animals.tar || echo nothing said
+finetune: keeps the base's head and its 2 class names: say --classes for others
+nothing said
+$ . ./said.sh; cp -r animals/dog birds/kea; said -m named -o others birds; said -m named --classes dog,owl -o others animals.tar; cat others/labels.tsv
+finetune: a new head for 2 classes: the base has no kea
+finetune: a new head for 2 classes: the base has no owl
+0	dog
+1	owl
+$ . ./said.sh; said -m nameless -o others birds; cat others/labels.tsv
+finetune: keeps the base's head: the names of its 2 classes aren't known
+0	kea
+1	owl
+
+# In another order the rows of the head are brought into it: what is said of a picture stays.
+
+$ . ./said.sh; said -m named --classes dog,cat -o moved animals; cat moved/labels.tsv; for model in same moved; do preprocess animals/cat | resnetfwd -m $model | topk -n 2 >$model.top; cut -f 1,2,4-6 $model.top >$model.txt; done 2>/dev/null; wc -l <same.top; cmp same.txt moved.txt; cmp -s same.top moved.top || echo other numbers
+finetune: the base's head for 2 classes, brought into their order
+0	dog
+1	cat
+5
+other numbers
