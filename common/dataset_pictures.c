@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct pictures {
     const struct plan *plan;
@@ -14,6 +15,7 @@ struct pictures {
     struct sources *sources;
     struct labels *labels;
     int64_t *numbers; /* of the named classes, in the order of their names */
+    bool labelled;    /* a sample had its label, if a broken one */
     size_t next;      /* Pets: no picture comes from the files before */
 };
 
@@ -77,14 +79,18 @@ static int find_label(struct pictures *pictures, struct slot *slot, struct error
     }
     if (found > 0 && !lies_in_class(pictures))
         return fail(error, BAD_USAGE,
-            "%.600s: takes DIRECTORY/CLASS/PICTURE, or a table of labels",
+            "%.600s: takes DIRECTORY/CLASS/PICTURE, or a table of labels: say -L FILE",
             sources_path(pictures->sources));
     if (found == -1 && pictures->labels)
         return fail_memory(error, strlen(sample->key));
+    const bool bare = pictures->plan->kind == SET_SHARDS && !pictures->labels;
+    if (found == 0 && bare && !pictures->labelled)
+        return fail(error, BAD_USAGE,
+            "%.600s: has no cls: say -L FILE, or make the shard by preprocess --pack -L folder",
+            sample->key);
     if (found == 0)
-        return fail(error, BAD_SAMPLE,
-            pictures->plan->kind == SET_SHARDS && !pictures->labels ? "has no cls"
-                                                                    : "has no label");
+        return fail(error, BAD_SAMPLE, bare ? "has no cls" : "has no label");
+    pictures->labelled = true;
     if (found > 0 && pictures->numbers)
         slot->label = pictures->numbers[slot->label];
     return found;
@@ -148,6 +154,16 @@ static const char *wished_name(const void *model, size_t i)
     return wishes->class_names ? wishes->class_names[i] : NULL;
 }
 
+static bool only_numbers(const struct dataset_wishes *wishes)
+{
+    bool only = true;
+    for (size_t i = 0; i < wishes->classes; i++) {
+        const char *name = wished_name(wishes, i);
+        only &= !name || name[strspn(name, "0123456789")] == '\0';
+    }
+    return only;
+}
+
 /* The place of each name among the wished classes, or as they stand where none are wished for
  * by name. */
 static int number_names(
@@ -174,8 +190,9 @@ static int number_names(
         return 0;
     if (wishes->classes && wishes->class_names)
         return fail(error, BAD_USAGE,
-            "%.300s: class %.200s is not one of the %zu of the model (%zu of %zu are)",
-            pictures->plan->files.items[0], stranger, wishes->classes, known, names->count);
+            "%.300s: class %.200s is not one of the %zu to train (%zu of %zu are)%s",
+            pictures->plan->files.items[0], stranger, wishes->classes, known, names->count,
+            only_numbers(wishes) ? ": those are numbers: say --classes A,B,C" : "");
     if (wishes->classes && wishes->classes != names->count)
         return fail(error, BAD_USAGE, "%.300s: has %zu classes, not %zu",
             pictures->plan->files.items[0], names->count, wishes->classes);
@@ -191,6 +208,50 @@ static int copy_names(const struct labels *labels, struct names *classes, struct
     int status = 0;
     for (size_t i = 0; i < count && status == 0; i++)
         status = names_add(classes, names[i], strlen(names[i]), error);
+    return status;
+}
+
+/* Why no picture has the label of this directory: the first that lies deeper in it, or else the
+ * first file that isn't named as a picture. */
+static int explain_empty(
+    const char *directory, const char *class_name, const char *dir, struct error *error)
+{
+    const struct walk_wishes wishes = { .operands = &dir, .count = 1, .delimiter = '\n' };
+    struct walk *walk = NULL;
+    struct place place;
+    int status = walk_open(&walk, &wishes, error);
+    if (status == 0)
+        status = walk_next(walk, &place, error);
+    const struct walk_skipped *skipped = walk ? walk_skipped(walk) : NULL;
+    if (status == 1)
+        status = fail(error, BAD_INPUT,
+            "%.300s: class %.150s has its pictures deeper, as %.300s: takes "
+            "DIRECTORY/CLASS/PICTURE, or a table of labels: say -L FILE",
+            directory, class_name, place.path);
+    else if (skipped && skipped->count > 0)
+        status = fail(error, BAD_INPUT,
+            "%.300s: class %.150s has no pictures: %.300s is not named as one", directory,
+            class_name, skipped->first);
+    else
+        status = fail(
+            error, BAD_INPUT, "%.400s: class %.200s has no pictures", directory, class_name);
+    walk_close(walk);
+    return status;
+}
+
+/* A class without pictures: in the first of the directories that has it. */
+static int refuse_empty(const struct plan *plan, const char *class_name, struct error *error)
+{
+    int status = 0;
+    for (size_t i = 0; i < plan->files.count && status == 0; i++) {
+        const char *directory = plan->files.items[i];
+        char *dir;
+        if (asprintf(&dir, "%s/%s", directory, class_name) < 0)
+            return fail_memory(error, strlen(directory));
+        if (access(dir, F_OK) == 0 || i + 1 == plan->files.count)
+            status = explain_empty(directory, class_name, dir, error);
+        free(dir);
+    }
     return status;
 }
 
@@ -216,10 +277,14 @@ static int open_labels(struct pictures *pictures, const struct walk_wishes *walk
     status = labels_walk(&pictures->labels, walk, error);
     if (status == 0)
         status = copy_names(pictures->labels, classes, error);
+    if (status == 0 && plan->classes.count == 0 && classes->count > 0)
+        status = fail(error, BAD_USAGE,
+            "%.600s: has no class folders: takes DIRECTORY/CLASS/PICTURE, or a table of labels: "
+            "say -L FILE",
+            plan->files.items[0]);
     for (size_t i = 0; i < plan->classes.count && wishes->every_class && status == 0; i++)
         if (names_find(classes, plan->classes.items[i]) == classes->count)
-            status = fail(error, BAD_INPUT, "%.400s: class %.200s has no pictures",
-                plan->files.items[0], plan->classes.items[i]);
+            status = refuse_empty(plan, plan->classes.items[i], error);
     return status < 0 ? status : number_names(pictures, classes, error);
 }
 

@@ -300,6 +300,15 @@ static int add_finds(
     return status;
 }
 
+/* CIFAR pickled for Python. */
+static bool is_pickled(const struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        if (strcmp(listing->entries[i]->d_name, "batches.meta") == 0)
+            return true;
+    return false;
+}
+
 static int plan_directory(
     struct plan *plan, const char *directory, enum part part, struct error *error)
 {
@@ -311,6 +320,10 @@ static int plan_directory(
     const enum file_kind kind = chief_kind(&listing);
     const bool pets =
         kind == FILE_DIRECTORY && lists(&listing, "images") && lists(&listing, "annotations");
+    if (status == 0 && kind == FILE_DIRECTORY && is_pickled(&listing))
+        status = fail(error, BAD_USAGE,
+            "%.700s: CIFAR for Python: take its binary version, data_batch_1.bin and so on",
+            directory);
     if (status == 0)
         status = set_kind(plan, pets ? SET_PETS : kinds[kind], directory, error);
     if (status == 0 && pets) {
@@ -372,11 +385,19 @@ static int plan_path(struct plan *plan, const char *path, struct error *error)
     for (enum part i = PART_TRAIN; colon && i <= PART_VAL; i++)
         if (strcmp(colon + 1, part_names[i]) == 0)
             part = i;
-    if (part == PART_NONE)
+    if (part == PART_NONE && !colon)
         return fail_errno(error, "%.800s", path);
     char *directory = strndup(path, (size_t)(colon - path));
     if (!directory)
         return fail_memory(error, strlen(path));
+    if (part == PART_NONE) {
+        const bool there = access(directory, F_OK) == 0;
+        free(directory);
+        return there ? fail(error, BAD_USAGE,
+                   "%.700s: no part of data is called %.60s: there are :train, :test and :val",
+                   path, colon + 1)
+                     : fail(error, BAD_SYSTEM, "%.800s: No such file or directory", path);
+    }
     const int status = plan_directory(plan, directory, part, error);
     free(directory);
     return status;

@@ -74,6 +74,8 @@ static bool difference_words(const struct map *map, char *text, size_t size)
     if (!a || !b || !method || strcmp(method, "diff") != 0)
         return false;
     const bool usual = !scale || strcmp(scale, "sum") == 0;
+    if (!usual && strcmp(scale, "none") == 0)
+        scale = "as they are";
     snprintf(text, size, "%.100s minus %.100s%s%.20s%s", method_words(a), method_words(b),
         usual ? "" : " (", usual ? "" : scale, usual ? "" : ")");
     return true;
@@ -95,6 +97,14 @@ void map_quantity(const struct map *map, char *text, size_t size)
         method ? method_words(method) : map->name, at ? " at " : "", at ? at : "");
 }
 
+static void put_place(FILE *out, int layer, int head, const char *fused)
+{
+    if (head >= 0)
+        fprintf(out, "layer %d, head %d", layer, head);
+    else
+        fprintf(out, "layer %d, %s of heads", layer, fused);
+}
+
 /* That of attention is its layer and head; a map named by --as has its method behind. Last the
  * place that it is of. */
 static void put_name(FILE *out, const struct map *map)
@@ -106,9 +116,16 @@ static void put_name(FILE *out, const struct map *map)
     if (at)
         layer = -1; /* no layer of attention */
     const char *as = layer >= 0 ? strstr(map->name, "-l") : NULL;
+    const bool placed = layer >= 0 && (head >= 0 || fused);
     char words[256];
     if (difference_words(map, words, sizeof words)) {
         const bool named = strcmp(map->name, "diff") != 0;
+        if (as && placed) {
+            fprintf(out, "%.*s: ", (int)(as - map->name), map->name);
+            put_place(out, layer, head, fused);
+            fprintf(out, ", %s", words);
+            return;
+        }
         fprintf(out, "%s%s%s", named ? map->name : "", named ? ": " : "", words);
         return;
     }
@@ -118,10 +135,8 @@ static void put_name(FILE *out, const struct map *map)
         fprintf(out, "%s as compared", method_words(side_name(map)));
         return;
     }
-    if (layer >= 0 && head >= 0)
-        fprintf(out, "layer %d, head %d", layer, head);
-    else if (layer >= 0 && fused)
-        fprintf(out, "layer %d, %s of heads", layer, fused);
+    if (placed)
+        put_place(out, layer, head, fused);
     else if (method && name_length(map) == (int)strlen(method)
              && strncmp(map->name, method, strlen(method)) == 0)
         fputs(method_words(method), out);

@@ -83,7 +83,10 @@ static int unknown(const char *name, struct error *error)
             architectures[i].name);
     }
     return fail(
-        error, BAD_USAGE, "%.60s: not an architecture of a ResNet: there are %s", name, known);
+        error, BAD_USAGE, 
+        "%.60s: not an architecture: there are %s; a ViT is named as "
+        "vit:patch=4,dim=128,depth=6,heads=4,image=32",
+        name, known);
 }
 
 /* How pictures come in: as the family has it, at this size; mean and std are left open. */

@@ -32,7 +32,7 @@ void sheet_clear(struct sheet *sheet)
     for (size_t i = 0; i < sheet->sample_count; i++)
         free_sample(&sheet->samples[i]);
     free(sheet->maps);
-    *sheet = (struct sheet){ .outline = sheet->outline };
+    *sheet = (struct sheet){ .outline = sheet->outline, .join_models = sheet->join_models };
 }
 
 static struct sheet_map *next_map(struct sheet *sheet, struct error *error)
@@ -270,8 +270,8 @@ struct table {
     size_t count, columns;
 };
 
-static struct panel map_panel(
-    const struct sheet_sample *sample, const struct sheet_map *map, bool name_model)
+static struct panel map_panel(const struct sheet_sample *sample, const struct sheet_map *map,
+    bool name_model, bool join_models)
 {
     const size_t skip = name_model && map->model_length > 0 ? 0 : map->model_length + 1;
     struct panel panel = { .title = map->title + skip,
@@ -280,7 +280,7 @@ static struct panel map_panel(
         .rows = map->rows,
         .columns = map->columns,
         .is_signed = map->is_signed,
-        .quantity = map->quantity + skip };
+        .quantity = map->quantity + (join_models ? map->model_length + 1 : skip) };
     memcpy(panel.box, map->box, sizeof panel.box);
     panel.marked = map->marked;
     panel.mask = sample->mask.classes ? &sample->mask : NULL;
@@ -298,7 +298,8 @@ static void put_sample(struct table *table, const struct sheet *sheet,
             .mask = sample->mask.classes ? &sample->mask : NULL };
     for (size_t i = 0; i < sample->count; i++)
         table->panels[table->count++] =
-            map_panel(sample, &sheet->maps[sample->first + i], name_model);
+            map_panel(
+            sample, &sheet->maps[sample->first + i], name_model, sheet->join_models);
     while (width > 0 && table->count % width != 0)
         table->count++;
 }

@@ -5,7 +5,7 @@
  * untouched picture first; heads of several layers are laid out so that a layer never breaks at
  * the end of a row, and then without the picture alone. Several samples are a row each, headed
  * by key and picture. The model is named in the caption, or over the panels where they are of
- * several. Maps of one method and model share a colour scale.
+ * several. Maps of one method and model share a colour scale; with join_models, of one method.
  */
 #ifndef SACCADE_SHEET_H
 #define SACCADE_SHEET_H
@@ -44,6 +44,7 @@ struct sheet {
     struct sheet_map *maps;
     size_t map_count, map_room;
     const struct mask_rule *outline; /* what of the pictures' masks is outlined, or NULL */
+    bool join_models;                /* maps of one method share a scale, of any model */
 };
 
 /*

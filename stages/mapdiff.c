@@ -148,9 +148,9 @@ static int add_difference(struct sample *sample, const struct state *state,
     const struct layout layout = { .rows = state->pair.rows, .columns = state->pair.columns };
     const struct map_grain a = map_pair_grain(&state->pair, 0),
                            b = map_pair_grain(&state->pair, 1);
-    json_t *more = json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, "
-                             "s:o, s:o, s:o}",
-        "target", shared(maps, "target"), "model", shared(maps, "model"), "view",
+    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, "
+                             "s:o, s:o, s:o, s:o, s:o}",
+        "layer", shared(maps, "layer"), "head", shared(maps, "head"), "target", shared(maps, "target"), "model", shared(maps, "model"), "view",
         make_view(&state->pair), "a", state->names[0], "b", state->names[1], "scale",
         scales[options.scale], "correlation", number_or_null(numbers->correlation),
         "rank_correlation", number_or_null(numbers->rank_correlation), "iou_top_fifth",

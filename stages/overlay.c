@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SCALE_SHARED, SCALE_PANEL };
+enum { SCALE_SHARED, SCALE_METHOD, SCALE_PANEL };
 enum { FRAME_SLACK = 16 }; /* pixels of a figure's right and lower margin that may be cut off */
 
 static const char *const colormaps[] = { "viridis", "inferno", "magma", "turbo", "grey",
@@ -43,9 +43,9 @@ static const struct option_row rows[] = {
         AT(directory), 0, 0, false },
     { 0, "cmap", OPTION_CHOICE, "viridis|inferno|magma|turbo|grey|jet",
         "colours (default: inferno; signed maps: blue to red)", AT(colormap), 0, 0, false },
-    { 0, "scale", OPTION_CHOICE, "shared|panel",
-        "one colour scale for all maps of one method and model (default), or one for each "
-        "panel",
+    { 0, "scale", OPTION_CHOICE, "shared|method|panel",
+        "one colour scale for all maps of one method and model (default), of one method by "
+        "whatever model, or one for each panel",
         AT(scale), 0, 0, false },
     { 0, "range", OPTION_TEXT, "LO,HI",
         "ends of the colour scale (default: the least and the greatest value, but for --clip)",
@@ -161,6 +161,7 @@ static int open_overlay(struct run *run, struct error *error)
     if (status == 0 && options.outline)
         status = mask_rule_parse(&state->outline, "--outline", options.outline, NULL, error);
     state->sheet.outline = options.outline ? &state->outline : NULL;
+    state->sheet.join_models = options.scale == SCALE_METHOD;
     return status < 0 ? status : open_directory(run, state, error);
 }
 

@@ -114,7 +114,9 @@ START_TEST(parts)
     ck_assert_int_eq(refused(inside("folders"), &wishes, "holds train and val"), BAD_USAGE);
     ck_assert_ptr_nonnull(strstr(described(inside("folders:train"), &wishes), "a,b 0:3x3"));
     ck_assert_ptr_nonnull(strstr(described(inside("folders:val"), &wishes), "a 0:3x3"));
-    ck_assert_int_eq(refused(inside("folders:other"), &wishes, "No such file"), BAD_SYSTEM);
+    ck_assert_int_eq(refused(inside("folders:other"), &wishes, "there are :train, :test"), BAD_USAGE);
+    ck_assert_int_eq(refused(inside("none:train"), &wishes, "No such file"), BAD_SYSTEM);
+    ck_assert_int_eq(refused(inside("none:other"), &wishes, "No such file"), BAD_SYSTEM);
 }
 END_TEST
 
@@ -367,7 +369,8 @@ START_TEST(folders)
     ck_assert_int_eq(refused(inside("pics"), &wishes, "class bee has no pictures"), BAD_INPUT);
     put_directory(inside("pics/bee/deep"));
     put_png(inside("pics/bee/deep/4.png"), 3, 3, 1);
-    ck_assert_int_eq(refused(inside("pics"), &wishes, "bee"), BAD_INPUT);
+    ck_assert_int_eq(
+        refused(inside("pics"), &wishes, "class bee has its pictures deeper, as "), BAD_INPUT);
     wishes.every_class = false;
     ck_assert_int_eq(
         refused(inside("pics"), &wishes, "deep/4.png: takes DIRECTORY/CLASS/PICTURE"),
@@ -505,7 +508,7 @@ START_TEST(wished_classes)
     ck_assert_ptr_nonnull(strstr(described(inside("pics"), &wishes), "cat,1,ant 2:6x9:"));
     wishes.classes = 2;
     ck_assert_int_eq(
-        refused(inside("pics"), &wishes, "class ant is not one of the 2 of the model (1 of 2"),
+        refused(inside("pics"), &wishes, "class ant is not one of the 2 to train (1 of 2"),
         BAD_USAGE);
     wishes.class_names = NULL;
     ck_assert_ptr_nonnull(strstr(described(inside("pics"), &wishes), "ant,cat 0:6x9:"));
@@ -593,9 +596,9 @@ START_TEST(bad_shards)
     struct said said = { "" };
     struct dataset_wishes wishes = plain_wishes();
     struct bytes tar = { 0 }, png = noise_png(2, 2, 1);
-    put_member(&tar, "a.png", png.data, png.size);
     put_member(&tar, "b.png", png.data, png.size);
     put_text(&tar, "b.cls", "one");
+    put_member(&tar, "a.png", png.data, png.size);
     put_text(&tar, "c.cls", "1");
     put_member(&tar, "d.png", png.data, png.size - 20);
     put_text(&tar, "d.cls", "1");
@@ -610,9 +613,16 @@ START_TEST(bad_shards)
     ck_assert_uint_eq(dataset_count(dataset), 1);
     ck_assert_uint_eq(dataset_label(dataset, 0), 2);
     dataset_close(dataset);
-    ck_assert_ptr_nonnull(strstr(said.text, "a: has no cls;b: cls is not an integer;"
+    ck_assert_ptr_nonnull(strstr(said.text, "b: cls is not an integer;a: has no cls;"
                                             "c: has no picture;d: "));
     ck_assert_ptr_nonnull(strstr(said.text, "e: was bad when it came;"));
+    struct bytes bare = { 0 };
+    put_member(&bare, "a.png", png.data, png.size);
+    put_member(&bare, "b.png", png.data, png.size);
+    put_end(&bare);
+    put_file(inside("bare.tar"), bare.data, bare.size);
+    ck_assert_int_eq(refused(inside("bare.tar"), &wishes, "a: has no cls: say -L"), BAD_USAGE);
+    free(bare.data);
     wishes.bad = NULL;
     for (size_t cut = 1; cut < tar.size; cut += 333) {
         put_file(inside("cut.tar"), tar.data, tar.size - cut);

@@ -338,7 +338,7 @@ START_TEST(refusals)
     struct threads *threads;
     struct error error;
     expect_refusal(resnet_init(&resnet, "resnet19", 10, 32, 1, &error), &error, BAD_USAGE,
-        "resnet19: not an architecture of a ResNet: there are resnet20, resnet32");
+        "resnet19: not an architecture: there are resnet20, resnet32");
     expect_refusal(resnet_init(&resnet, "resnet20", 10, 20000, 1, &error), &error, BAD_USAGE,
         "pictures of 20000 pixels a side");
     expect_ok(resnet_init(&resnet, "resnet20", 10, 32, 1, &error), &error);

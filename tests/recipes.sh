@@ -5,7 +5,7 @@ set -uo pipefail
 source "$(dirname "$0")/part.sh"
 cd "$SCRATCH"
 unset PHOTOS VIT RESNET TARGET VIT_METHOD CNN_METHOD OUT
-unset VAL BASE EPOCHS FREEZE ARGS PROBE PICTURES
+unset VAL BASE CLASSES EPOCHS FREEZE ARGS PROBE PICTURES
 mkdir -p tree/pipelines tree/bin
 cp "$ROOT"/pipelines/{Makefile,run.sh,heldout.sh,*.mk,*.gp} tree/pipelines
 
@@ -233,11 +233,15 @@ tuned_whole() {
     local steps=$1/finetune.d made=$1/finetune key
     find "$made" -type f ! -name loss.png | LC_ALL=C sort | diff - <(printf "$made/%s\n" accuracy.tsv \
         attention-{after,before,difference}.tsv figures/aa/grey.png figures/b%20b/progressive.png \
-        loss.tsv tuned/{config.json,labels.tsv,model.safetensors,preprocessor_config.json,training.json}) || return
+        loss.tsv predictions.tsv tuned/{config.json,labels.tsv,model.safetensors,preprocessor_config.json,training.json}) || return
     [[ $(head -c 4 "$made/loss.png") == $'\x89PNG' ]] || return
     diff "$made/accuracy.tsv" <(echo $'model\tepoch\tvalidation_loss\tvalidation_accuracy'
         tail -qn 1 "$steps/probe/log.tsv" "$made/loss.tsv" | cut -f 1,4,5 |
             paste <(printf 'before (head alone)\nafter\n') -) || return
+    # Classes of its own, of the model before too; a row's heading says them.
+    cut -f 1-3,5 "$made/predictions.tsv" | grep -Ec $'^(key\ttrue\tbefore\tafter|(aa/grey\taa|b%20b/progressive\tb b)\t(aa|b b)\t(aa|b b))$' |
+        diff - <(echo 3) || return
+    ls "$steps/named" | grep -Ecx '(before|after)-predicts-(aa|b_b).tar' | diff - <(echo 2) || return
     # The tables: 6 layers of 4 heads, their difference to the last digit that is printed.
     paste "$made"/attention-{before,after,difference}.tsv | awk -F '\t' '
         NR == 1 && !($4 == "distance" && $(NF - 7) == "distance" && $NF == "sink_share") { exit 1 }
@@ -245,7 +249,7 @@ tuned_whole() {
         END { if (NR != 25) exit 1 }' || { echo "not a difference: $made"; return 1; }
     # Each change is of its own layer, although all are named alike on the way.
     for key in '' -l00-mean -l05-mean; do
-        mapdiff "after$key" "before$key" "$steps/maps.tar" 2>/dev/null | tensorcat --key aa/grey --npy map.diff.npy >one.npy
+        mapdiff --scale none "after$key" "before$key" "$steps/maps.tar" 2>/dev/null | tensorcat --key aa/grey --npy map.diff.npy >one.npy
         tensorcat --key aa/grey --npy "map.change$key.npy" "$steps/changed.tar" >two.npy 2>/dev/null
         cmp one.npy two.npy || return
     done

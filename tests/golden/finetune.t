@@ -128,7 +128,7 @@ $ finetune --arch resnet20 -m vit -o x animals
 finetune: --arch begins from nothing, -m from a model: say one
 [exit 2]
 $ finetune --arch resnet21 -o x -b 2 animals
-finetune: resnet21: not an architecture of a ResNet: there are resnet20, resnet32, resnet44, resnet56, resnet18, resnet34, resnet50
+finetune: resnet21: not an architecture: there are resnet20, resnet32, resnet44, resnet56, resnet18, resnet34, resnet50; a ViT is named as vit:patch=4,dim=128,depth=6,heads=4,image=32
 [exit 2]
 $ finetune --arch vit:patch=8,dim=16 -o x -b 2 animals
 finetune: --arch vit:patch=8,dim=16: needs patch, dim, depth, heads and image; heads divide dim, and the patch divides the image
@@ -197,8 +197,27 @@ finetune: .: Is a directory
 $ mkdir animals/fox; finetune --arch resnet20 -o x -b 2 animals
 finetune: animals: class fox has no pictures
 [exit 3]
-$ rmdir animals/fox; mkdir birds; cp -r animals/cat birds/owl; finetune --arch resnet20 -o x -b 2 --val birds animals
-finetune: birds: class owl is not one of the 2 of the model (0 of 1 are)
+$ echo fox >animals/fox/fox.heic; finetune --arch resnet20 -o x -b 2 animals
+finetune: animals: class fox has no pictures: animals/fox/fox.heic is not named as one
+[exit 3]
+$ mkdir animals/fox/images; cp animals/cat/rgb420.jpg animals/fox/images; finetune --arch resnet20 -o x -b 2 animals
+finetune: animals: class fox has its pictures deeper, as animals/fox/images/rgb420.jpg: takes DIRECTORY/CLASS/PICTURE, or a table of labels: say -L FILE
+[exit 3]
+$ rm -r animals/fox; finetune --arch resnet20 -o x -b 2 --val animals/cat animals
+finetune: animals/cat: has no class folders: takes DIRECTORY/CLASS/PICTURE, or a table of labels: say -L FILE
+[exit 2]
+$ finetune --arch resnet20 -o x -b 2 animals:tets
+finetune: animals:tets: no part of data is called tets: there are :train, :test and :val
+[exit 2]
+$ preprocess --pack animals -o bare.tar; finetune --arch resnet20 -o x -b 2 bare.tar
+preprocess: 4 samples
+finetune: animals/cat/rgb420: has no cls: say -L FILE, or make the shard by preprocess --pack -L folder
+[exit 2]
+$ mkdir cifar; touch cifar/data_batch_1 cifar/batches.meta; finetune --arch resnet20 -o x -b 2 cifar:train
+finetune: cifar: CIFAR for Python: take its binary version, data_batch_1.bin and so on
+[exit 2]
+$ mkdir birds; cp -r animals/cat birds/owl; finetune --arch resnet20 -o x -b 2 --val birds animals
+finetune: birds: class owl is not one of the 2 to train (0 of 1 are)
 [exit 2]
 
 $ mkdir one; cp -r animals/cat one/cat; finetune --arch resnet20 -o x -b 2 one
@@ -237,7 +256,7 @@ $ finetune --arch resnet20 -b 4 --epochs 1 --classes cat,dog,fox -o x animals.ta
 finetune: class 2 (fox) of 3 has no pictures
 [exit 3]
 $ finetune --arch resnet20 -b 4 --epochs 1 --classes cat,owl -o x animals
-finetune: animals: class dog is not one of the 2 of the model (1 of 2 are)
+finetune: animals: class dog is not one of the 2 to train (1 of 2 are)
 [exit 2]
 $ finetune --arch resnet20 -b 4 --epochs 1 --classes missing.tsv -o x animals
 finetune: missing.tsv: No such file or directory

@@ -81,3 +81,9 @@ overlay: gradient101x67: has no mask.png: say preprocess --masks DIR
 $ overlay --outline 300 map.tar -o no.png
 overlay: --outline 300: there are 256, 0 to 255
 [exit 2]
+
+# Maps of two models: a bar each, or one for both; the widths of the figures.
+
+$ preprocess grey.jpg 2>/dev/null | vitfwd 2>/dev/null | rollout -k --as one 2>/dev/null | vitfwd -m $DATA/vit/timm-plain 2>/dev/null | rollout --as two 2>/dev/null >both.tar; for scale in shared method; do overlay --scale $scale both.tar 2>/dev/null | tail -c +17 | head -c 4 | od -An -tx1; done
+ 00 00 04 6f
+ 00 00 04 04
