@@ -87,6 +87,7 @@ makes() {
 asks_for() {
     makes 2 && grep -q 'PHOTOS=folder' log && makes 2 PHOTOS=nowhere RESNET=r &&
         grep -q 'nowhere' log && makes 2 PHOTOS=photos RESNET=r OUT='a b' && grep -q space log &&
+        makes 2 PHOTOS=photos RESNET=r OUT=photos/out && grep -q 'lies in PHOTOS' log &&
         env -u MAKEFLAGS make -s -C tree/pipelines | grep 'vit-vs-cnn PHOTOS=' >/dev/null && [[ ! -e out/vit-vs-cnn ]]
 }
 

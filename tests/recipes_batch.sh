@@ -46,6 +46,28 @@ batch_whole() {
         'a b/classes.tsv' && [[ ! $(find 'a b' -name '*.part') ]]
 }
 
+# What would be made of itself, or of what was made; and another list, however long the first.
+batch_own_products() {
+    mkdir -p many nest table
+    for i in {1..1500}; do ln 'in put/one.tar' "many/a-rather-long-name-of-a-shard-$i.tar"; done
+    ln 'in put/one.tar' nest/a.tar && ln 'in put/one.tar' table/table.tar &&
+        gives 0 '' batch --prepare -o long "$pipe" many &&
+        gives 2 '.*has shards that aren.t asked for now.*' batch --prepare -o long "$pipe" nest &&
+        [[ $(wc -l <long/list) == 1500 ]] &&
+        gives 2 '.*would be made of itself.*' batch -o nest "$pipe" nest &&
+        gives 2 '.*lies in nest.*' batch -o nest/out "$pipe" nest &&
+        gives 2 '.*table.tsv is of all shards.*' batch --tsv -o tabled tensorls table
+}
+
+# Two at once in one folder end as one does.
+batch_twice() {
+    local other status=0
+    tree/pipelines/batch -o twice "$pipe" 'in put' >/dev/null 2>&1 &
+    other=$!
+    gives 0 'batch: 2 shards, 7 samples, 1 bad: .*' batch -o twice "$pipe" 'in put' || status=1
+    wait "$other" && ((status == 0)) && single 'in put/one.tar' twice/one.tar
+}
+
 # What is done stays, unless its shard is newer; a shard more is one more.
 batch_again() {
     local before
@@ -197,7 +219,7 @@ installed() {
 }
 
 make_shards
-for check in batch_whole batch_again batch_refuses batch_bad_shard batch_bad_pipe batch_killed \
+for check in batch_whole batch_own_products batch_twice batch_again batch_refuses batch_bad_shard batch_bad_pipe batch_killed \
     batch_orphans batch_pictures batch_tables batch_task installed; do
     result "recipes/${check/_/-}" "$check"
 done
