@@ -386,8 +386,9 @@ static int begin(struct run_state *run, struct error *error)
     run->steps = dataset_count(training->data) / whole;
     if (run->steps == 0)
         return fail(error, BAD_USAGE,
-            "%zu pictures are less than one batch of %zu: say --batch",
-            dataset_count(training->data), whole);
+            "%zu pictures are less than one batch of %zu: say a smaller one, as -b %zu",
+            dataset_count(training->data), whole,
+            dataset_count(training->data) < 16 ? (size_t)1 : (size_t)16);
     run->logits = calloc((size_t)training->batch * run->classes, sizeof *run->logits);
     run->averaged = training->optimiser.ema > 0 ? calloc(params->total, sizeof(float)) : NULL;
     if (!run->logits || (training->optimiser.ema > 0 && !run->averaged))

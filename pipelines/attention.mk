@@ -1,4 +1,5 @@
-# What recipes share: which photos, which ViT, and the attention of all its layers, once.
+# What recipes share: which photos, which ViT, and the attention of all its layers, once, with the
+# tokens that enter them, whose norms tell sinks.
 
 VIT ?= $(SACCADE_VIT)
 export PHOTOS VIT
@@ -15,7 +16,7 @@ $(OUT)/attention.d/asked: asked = PHOTOS VIT
 $(attention): $(OUT)/attention.d/asked
 	$(call need,PHOTOS,folder: which photos?)
 	@cd '$(FROM)' && ls -d -- "$$PHOTOS" >/dev/null
-	$(run) 'preprocess "$$PHOTOS" | vitfwd -o $@'
+	$(run) 'preprocess "$$PHOTOS" | vitfwd -t all -o $@'
 	@{ tensorls --check $@ 2>/dev/null || true; } | awk '{ exit $$2 <= $$4 }' || \
 		{ echo "$$PHOTOS: there is no picture that can be read" >&2; exit 1; }
 

@@ -12,9 +12,9 @@ cifar10 := airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck
 # to all of them.
 vit_args := --warmup 2 --augment light --patch-drop 0.5 --min-lr 0.0002
 vit-cifar10-p4_epochs := 36
-vit-cifar10-p8_epochs := 10
+vit-cifar10-p8_epochs := 6
 vit-cifar10-p4_settle := 5
-vit-cifar10-p8_settle := 3
+vit-cifar10-p8_settle := 2
 settle_args := --warmup 0 --augment light --lr 0.0003 --min-lr 0 --layer-decay 1
 
 .PHONY: models

@@ -122,7 +122,7 @@ finetune: which pictures? name shards, folders or other data sets
 $ . ./quick.sh; set -o pipefail; finetune -o x animals 2>&1 | quick
 finetune: a new head for 2 classes
 finetune: 4 pictures of 2 classes, 1204866 weights to train, N MB
-finetune: 4 pictures are less than one batch of 128: say --batch
+finetune: 4 pictures are less than one batch of 128: say a smaller one, as -b 1
 [exit 2]
 $ finetune --arch resnet20 -m vit -o x animals
 finetune: --arch begins from nothing, -m from a model: say one
@@ -138,7 +138,7 @@ finetune: --arch vit:patch=8,dim=16,depth=1,heads=2,image=36: needs patch, dim, 
 [exit 2]
 $ . ./quick.sh; set -o pipefail; finetune --arch resnet20 -o x animals 2>&1 | quick
 finetune: 4 pictures of 2 classes, 269202 weights to train, N MB
-finetune: 4 pictures are less than one batch of 128: say --batch
+finetune: 4 pictures are less than one batch of 128: say a smaller one, as -b 1
 [exit 2]
 $ finetune --arch resnet20 -o x -b 2 nothing
 finetune: nothing: No such file or directory
