@@ -14,7 +14,7 @@ SINK_NORM ?= 5
 NEAR_SHARE ?= 2
 NEAR_NORM ?= 2
 EXPLORE ?= 20
-export EXPLORE PHOTOS VIT SINK_SHARE SINK_NORM NEAR_SHARE NEAR_NORM
+export EXPLORE SINK_SHARE SINK_NORM NEAR_SHARE NEAR_NORM
 
 sinking := $(OUT)/beyond.d
 sunk := $(OUT)/beyond
@@ -25,21 +25,14 @@ beyond: $(sunk)/sinks.tsv $(sunk)/nearest.tsv $(sunk)/layers.tsv
 beyond: $(sunk)/explore.html
 	@echo '$(sunk): a figure for each photo, sinks.tsv, nearest.tsv, layers.tsv and explore.html'
 
-$(sinking)/asked: asked = PHOTOS VIT
 $(sinking)/bounds/asked: asked = SINK_SHARE SINK_NORM
 $(sinking)/near/asked: asked = NEAR_SHARE NEAR_NORM
 $(sinking)/explore/asked: asked = EXPLORE
 
-# Attention with the tokens that enter each layer: their norms are what tells a sink.
-$(sinking)/tokens.tar: $(sinking)/asked
-	$(call need,PHOTOS,folder: which photos?)
-	@cd '$(FROM)' && ls -d -- "$$PHOTOS" >/dev/null
-	$(run) 'preprocess "$$PHOTOS" | vitfwd -t all -o $@'
-
 bounds := --sink-share "$$SINK_SHARE" --sink-norm "$$SINK_NORM"
 
 # Every layer; what all patches together look at in the last; every layer without sinks.
-$(sinking)/maps.tar: $(sinking)/tokens.tar $(sinking)/bounds/asked
+$(sinking)/maps.tar: $(attention) $(sinking)/bounds/asked
 	$(run) 'attnsplit -k -H mean $< | attnsplit -k -l -1 -H mean -q mean --as patches | \
 		attnsplit -H mean --suppress-sinks $(bounds) | tensorcat --drop "tokens*" -o $@'
 
@@ -50,18 +43,18 @@ $(sinking)/figures: $(sinking)/maps.tar
 	$(run) "overlay --columns $$((layers + 1)) --width 240 -d $(sunk)/maps $<"
 	@touch $@
 
-$(sunk)/sinks.tsv: $(sinking)/tokens.tar $(sinking)/bounds/asked
+$(sunk)/sinks.tsv: $(attention) $(sinking)/bounds/asked
 	@mkdir -p $(@D)
 	$(run) 'attnstat --sinks $(bounds) -o $@ $<'
 
-$(sunk)/nearest.tsv: $(sinking)/tokens.tar $(sinking)/near/asked
+$(sunk)/nearest.tsv: $(attention) $(sinking)/near/asked
 	@mkdir -p $(@D)
 	$(run) 'attnstat --sinks --sink-share "$$NEAR_SHARE" --sink-norm "$$NEAR_NORM" -o $@ $<'
 
-$(sunk)/layers.tsv: $(sinking)/tokens.tar $(sinking)/bounds/asked
+$(sunk)/layers.tsv: $(attention) $(sinking)/bounds/asked
 	@mkdir -p $(@D)
 	$(run) 'attnstat --mean both --stats prefix_mass,sinks,sink_share $(bounds) -o $@ $<'
 
-$(sunk)/explore.html: $(sinking)/tokens.tar $(sinking)/explore/asked
+$(sunk)/explore.html: $(attention) $(sinking)/explore/asked
 	@mkdir -p $(@D)
 	$(run) 'tensorgrep -n "$$EXPLORE" $< | rollout -k | explore -o $@'
