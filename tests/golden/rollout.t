@@ -140,6 +140,10 @@ $ for end in 1 2; do rollout --start 1 --end $end plain.tar 2>/dev/null | tensor
 >     tensorcat --key peaked --drop model.json --drop attn.03.npy $(((end == 1)) && echo --drop attn.02.npy) plain.tar 2>/dev/null |
 >         rollout --start 1 --prefix 1 --grid 3x4 2>/dev/null | tensorcat --npy map.abnar.npy 2>/dev/null | cmp - short.npy; done; rollout plain.tar 2>/dev/null | tensorcat --key peaked --npy map.abnar.npy 2>/dev/null | cmp -s - short.npy; echo $?
 1
+$ for end in 1 2; do rollout -M flow --start 1 --end $end plain.tar 2>/dev/null | tensorcat --key peaked --npy map.flow.npy 2>/dev/null >short.npy
+>     tensorcat --key peaked --drop model.json --drop attn.03.npy $(((end == 1)) && echo --drop attn.02.npy) plain.tar 2>/dev/null |
+>         rollout -M flow --start 1 --prefix 1 --grid 3x4 2>/dev/null | tensorcat --npy map.flow.npy 2>/dev/null | cmp - short.npy; done; rollout -M flow plain.tar 2>/dev/null | tensorcat --key peaked --npy map.flow.npy 2>/dev/null | cmp -s - short.npy; echo $?
+1
 $ rollout --start 1 --end 2 --as short plain.tar 2>/dev/null | tar xOf - peaked.map.short.json | grep -o '"note":"[^"]*"'
 "note":"from layer 1, to layer 2"
 $ rollout --end 3 plain.tar 2>/dev/null | tensorcat --npy map.abnar.npy >all.npy 2>/dev/null; rollout plain.tar 2>/dev/null | tensorcat --npy map.abnar.npy 2>/dev/null | cmp - all.npy
