@@ -40,8 +40,8 @@ struct checkpoint {
 int checkpoint_check(
     const char *path, const char *const *classes, size_t class_count, struct error *error);
 
-/* Before anything is read: whether files can be made there, and what lies there is finetune's, and
- * isn't the base. BAD_SYSTEM, BAD_USAGE. */
+/* Before anything is read: whether files can be made there, and what lies there is finetune's,
+ * and isn't the base. BAD_SYSTEM, BAD_USAGE. */
 int checkpoint_reach(const char *path, struct error *error);
 int checkpoint_not_base(const char *path, const char *base, struct error *error);
 /* The length of path without .safetensors. */
@@ -85,8 +85,9 @@ int state_read(const char *path, struct params *params, struct optimiser *optimi
 /* How far the training is that the state is of, epochs done and all; false: it is none. */
 bool state_about(const char *path, uint64_t *epoch, uint64_t *epochs);
 
-/* 1: there is a model at path (of struct checkpoint) that this recipe made, all its epochs done;
- * 0: none, or one whose epochs aren't done. BAD_USAGE: a finished one of another recipe. */
+/* 1: there is a model at path (of struct checkpoint) that this recipe made, all its epochs
+ * done; 0: none, or one whose epochs aren't done. BAD_USAGE: a finished one of another recipe.
+ */
 int checkpoint_finished(const char *path, const json_t *recipe, struct error *error);
 
 #endif

@@ -34,7 +34,8 @@ int class_names_settle(const char ***names, const char *text, const json_t *wish
 {
     const size_t wishes = json_array_size(wished);
     const size_t count = data ? dataset_classes(data) : wishes;
-    const bool bases = !wished && data && !class_names_known(data) && json_array_size(base) == count;
+    const bool bases =
+        !wished && data && !class_names_known(data) && json_array_size(base) == count;
     const json_t *from = bases ? base : wished;
     free(*names);
     *names = calloc(count + 1, sizeof **names);

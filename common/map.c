@@ -265,8 +265,7 @@ int view_place(const char *what, const double *box, const double size[2], uint32
     uint32_t height, double placed[4], struct error *error)
 {
     const double whole[4] = { 0, 0, width, height };
-    if (width > 0 && size[0] > 0 && size[1] > 0
-        && (size[0] != whole[2] || size[1] != whole[3]))
+    if (width > 0 && size[0] > 0 && size[1] > 0 && (size[0] != whole[2] || size[1] != whole[3]))
         return fail(error, BAD_SAMPLE, "%s is of a picture of %gx%g, this one is %ux%u", what,
             size[0], size[1], width, height);
     memcpy(placed, box ? box : whole, sizeof whole);

@@ -68,7 +68,6 @@ enum map_scale {
 void map_pair_subtract(const struct map_pair *pair, enum map_scale scale, float *difference);
 
 /* to [rows, columns]: the map of either scaled so; NaN and ranks as above. */
-void map_pair_scale(
-    const struct map_pair *pair, size_t which, enum map_scale scale, float *to);
+void map_pair_scale(const struct map_pair *pair, size_t which, enum map_scale scale, float *to);
 
 #endif

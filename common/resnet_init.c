@@ -82,8 +82,7 @@ static int unknown(const char *name, struct error *error)
         snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "",
             architectures[i].name);
     }
-    return fail(
-        error, BAD_USAGE, 
+    return fail(error, BAD_USAGE,
         "%.60s: not an architecture: there are %s; a ViT is named as "
         "vit:patch=4,dim=128,depth=6,heads=4,image=32",
         name, known);

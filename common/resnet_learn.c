@@ -118,8 +118,7 @@ int trainer_of_resnet(struct trainer *trainer, struct resnet *resnet, bool scrat
     trainer->kind = TRAINS_RESNET;
     trainer->model = &resnet->model;
     trainer->classes = wishes->classes;
-    trainer->new_head =
-        scratch || wishes->new_head || resnet->model.classes != wishes->classes;
+    trainer->new_head = scratch || wishes->new_head || resnet->model.classes != wishes->classes;
     trainer->width = wishes->width ? wishes->width : resnet->model.input.rule.width;
     trainer->height = wishes->height ? wishes->height : resnet->model.input.rule.height;
     if (wishes->drop_path > 0 || wishes->patch_drop > 0)

@@ -298,8 +298,7 @@ static void put_sample(struct table *table, const struct sheet *sheet,
             .mask = sample->mask.classes ? &sample->mask : NULL };
     for (size_t i = 0; i < sample->count; i++)
         table->panels[table->count++] =
-            map_panel(
-            sample, &sheet->maps[sample->first + i], name_model, sheet->join_models);
+            map_panel(sample, &sheet->maps[sample->first + i], name_model, sheet->join_models);
     while (width > 0 && table->count % width != 0)
         table->count++;
 }

@@ -40,8 +40,8 @@ struct training {
  */
 int training_run(const struct training *training, int *signal, struct error *error);
 
-/* All that decides the bytes: what is trained on what, and the options as given (args, borrowed).
- * The caller's to json_decref. */
+/* All that decides the bytes: what is trained on what, and the options as given (args,
+ * borrowed). The caller's to json_decref. */
 json_t *training_recipe(const struct training *training, const char *architecture,
     const char *const *paths, size_t count, json_t *args);
 

@@ -194,8 +194,7 @@ int trainer_of_vit(struct trainer *trainer, struct vit *vit, bool scratch,
     own->vit = *vit;
     vit = &own->vit;
     trainer->model = &vit->model;
-    trainer->new_head =
-        scratch || wishes->new_head || vit->model.classes != wishes->classes;
+    trainer->new_head = scratch || wishes->new_head || vit->model.classes != wishes->classes;
     trainer->width = wishes->width ? wishes->width : vit->model.input.rule.width;
     trainer->height = wishes->height ? wishes->height : vit->model.input.rule.height;
     if (trainer->width % vit->config.patch_columns || trainer->height % vit->config.patch_rows)

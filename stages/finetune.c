@@ -285,8 +285,8 @@ static int open_trainer(struct state *state, struct error *error)
         return status;
     if (options.architecture)
         return trainer_create(&state->trainer, options.architecture, &wishes, error);
-    status = trainer_open(&state->trainer, options.model, options.state, (size_t)options.heads,
-        &wishes, error);
+    status = trainer_open(
+        &state->trainer, options.model, options.state, (size_t)options.heads, &wishes, error);
     return status < 0 ? status : head_reorder(&state->match, &state->trainer, error);
 }
 
@@ -438,7 +438,8 @@ int main(int argc, char **argv)
     static const struct stage stage = {
         .name = "finetune",
         .purpose = "reads labelled pictures, trains a ViT or a ResNet, writes a checkpoint",
-        .operands = "-o DIR|X.safetensors DATA...\n(DATA: PATH, PATH:train, :test or :val of it, - for a "
+        .operands = "-o DIR|X.safetensors DATA...\n(DATA: PATH, PATH:train, :test or :val of "
+                    "it, - for a "
                     "shard on standard input;\n-o: where the model goes)",
         .options = rows,
         .flags = STAGE_THREADED | STAGE_OPERANDS | STAGE_TEXT,

@@ -94,9 +94,9 @@ static int print_heading(struct run *run, const json_t *programs, struct error *
     (void)programs;
     if (!options.tsv)
         return 0;
-    return run_print(
-        run, error, "key\ta\tb\tcorrelation\trank_correlation\tiou_top_fifth\temd"
-                    "\ta_half_area\tb_half_area\ta_spread\tb_spread\n");
+    return run_print(run, error,
+        "key\ta\tb\tcorrelation\trank_correlation\tiou_top_fifth\temd"
+        "\ta_half_area\tb_half_area\ta_spread\tb_spread\n");
 }
 
 static int print_row(struct run *run, const char *key, const struct state *state,
@@ -150,14 +150,15 @@ static int add_difference(struct sample *sample, const struct state *state,
                            b = map_pair_grain(&state->pair, 1);
     json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I, "
                              "s:o, s:o, s:o, s:o, s:o}",
-        "layer", shared(maps, "layer"), "head", shared(maps, "head"), "target", shared(maps, "target"), "model", shared(maps, "model"), "view",
-        make_view(&state->pair), "a", state->names[0], "b", state->names[1], "scale",
-        scales[options.scale], "correlation", number_or_null(numbers->correlation),
-        "rank_correlation", number_or_null(numbers->rank_correlation), "iou_top_fifth",
+        "layer", shared(maps, "layer"), "head", shared(maps, "head"), "target",
+        shared(maps, "target"), "model", shared(maps, "model"), "view", make_view(&state->pair),
+        "a", state->names[0], "b", state->names[1], "scale", scales[options.scale],
+        "correlation", number_or_null(numbers->correlation), "rank_correlation",
+        number_or_null(numbers->rank_correlation), "iou_top_fifth",
         number_or_null(numbers->iou), "top_fifth", (json_int_t)numbers->top, "emd",
-        number_or_null(numbers->emd), "a_half_area", number_or_null(a.half_area),
-        "b_half_area", number_or_null(b.half_area), "a_spread", number_or_null(a.spread),
-        "b_spread", number_or_null(b.spread));
+        number_or_null(numbers->emd), "a_half_area", number_or_null(a.half_area), "b_half_area",
+        number_or_null(b.half_area), "a_spread", number_or_null(a.spread), "b_spread",
+        number_or_null(b.spread));
     const struct map_about about = { .method = "diff",
         .layer = -1,
         .head = -1,
@@ -180,16 +181,16 @@ static int add_difference(struct sample *sample, const struct state *state,
     return status;
 }
 
-/* The map a or b on the cells that are compared, scaled as in the difference. It says no model, so
- * that both have one colour scale. */
+/* The map a or b on the cells that are compared, scaled as in the difference. It says no model,
+ * so that both have one colour scale. */
 static int add_side(struct sample *sample, const struct state *state, const struct map *map,
     size_t which, struct error *error)
 {
     const struct layout layout = { .rows = state->pair.rows, .columns = state->pair.columns };
     char name[MAP_MAX_NAME + 3];
     float *values;
-    json_t *more = json_pack("{s:n, s:n, s:o, s:s, s:s}", "target", "model", "view", make_view(&state->pair), "of",
-        state->names[which], "scale", scales[options.scale]);
+    json_t *more = json_pack("{s:n, s:n, s:o, s:s, s:s}", "target", "model", "view",
+        make_view(&state->pair), "of", state->names[which], "scale", scales[options.scale]);
     const struct map_about about = { .method = "compared",
         .layer = -1,
         .head = -1,

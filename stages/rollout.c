@@ -49,10 +49,11 @@ struct rollout_options {
 };
 
 /* As long as they aren't said; then the method's own. */
-static struct rollout_options options = {
-    .fusion = UNSAID, .residual = UNSAID, .discard = UNSAID, .start = UINT64_MAX,
-    .end = UINT64_MAX
-};
+static struct rollout_options options = { .fusion = UNSAID,
+    .residual = UNSAID,
+    .discard = UNSAID,
+    .start = UINT64_MAX,
+    .end = UINT64_MAX };
 
 #define AT(field) offsetof(struct rollout_options, field)
 
@@ -318,7 +319,8 @@ static int let_flow(struct run *run, const struct sample *sample,
 {
     struct state *state = run->state;
     const size_t t = attention->tokens, p = attention->layout.prefix;
-    const size_t end = options.end == UINT64_MAX ? attention->model_layers - 1 : (size_t)options.end;
+    const size_t end =
+        options.end == UINT64_MAX ? attention->model_layers - 1 : (size_t)options.end;
     const size_t layers = end + 1 - (size_t)options.start;
     int status = lay_pipes(state, sample, attention, layers, error);
     if (status < 0)

@@ -114,7 +114,8 @@ START_TEST(parts)
     ck_assert_int_eq(refused(inside("folders"), &wishes, "holds train and val"), BAD_USAGE);
     ck_assert_ptr_nonnull(strstr(described(inside("folders:train"), &wishes), "a,b 0:3x3"));
     ck_assert_ptr_nonnull(strstr(described(inside("folders:val"), &wishes), "a 0:3x3"));
-    ck_assert_int_eq(refused(inside("folders:other"), &wishes, "there are :train, :test"), BAD_USAGE);
+    ck_assert_int_eq(
+        refused(inside("folders:other"), &wishes, "there are :train, :test"), BAD_USAGE);
     ck_assert_int_eq(refused(inside("none:train"), &wishes, "No such file"), BAD_SYSTEM);
     ck_assert_int_eq(refused(inside("none:other"), &wishes, "No such file"), BAD_SYSTEM);
 }
@@ -254,7 +255,8 @@ START_TEST(idx)
     wishes.memory = 0;
     ck_assert_str_eq(described(inside("mnist:train"), &wishes), packed);
     put_file(inside("mnist/classes.txt"), "a\nb\0c\n", 6);
-    ck_assert_int_eq(refused(inside("mnist:train"), &wishes, "classes.txt: has a NUL"), BAD_INPUT);
+    ck_assert_int_eq(
+        refused(inside("mnist:train"), &wishes, "classes.txt: has a NUL"), BAD_INPUT);
     ck_assert_int_eq(remove(inside("mnist/classes.txt")), 0);
     ck_assert_int_eq(refused(inside("mnist/train-images-idx3-ubyte.gz"), &wishes,
                          "don't fit in --memory and can't be read twice"),

@@ -265,9 +265,8 @@ START_TEST(says_what_it_shows)
     const float values[4] = { 0, 1, 2, 8 }, other[4] = { -1, NAN, 0, 1 };
     struct panel panels[9];
     for (size_t k = 0; k < 9; k++)
-        panels[k] =
-            (struct panel){ "t", &picture, values, 2, 2, { 0, 0, 600, 20 }, false, NULL, 0,
-                NULL };
+        panels[k] = (struct panel){ "t", &picture, values, 2, 2, { 0, 0, 600, 20 }, false, NULL,
+            0, NULL };
     panels[2].values = other;
     panels[2].is_signed = true;
     panels[3].quantity = "vit\nchefer";
