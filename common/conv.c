@@ -88,7 +88,6 @@ static void forward_tile(void *argument, size_t i, size_t worker)
     const size_t at = row * conv->out + g * out + column;
     const float *weight = conv->weight + g * conv->kernel * line * out + column;
     float *gathered = f->run->scratch + worker * f->run->stride;
-    const bool narrow = f->run->loose && columns <= NARROW_COLUMNS;
     copy_residual(f, at, rows, columns);
     for (size_t ky = 0, lines; ky < conv->kernel; ky += lines) {
         lines = least(f->lines, conv->kernel - ky);
@@ -97,7 +96,7 @@ static void forward_tile(void *argument, size_t i, size_t worker)
             conv_gather(f->run, f->x, row, rows, ky, lines, g * in, gathered);
             a = (struct matrix){ gathered, lines * line, 1 };
         }
-        (narrow ? gemm : gemm_packed)(rows, columns, lines * line, 1, a,
+        gemm(rows, columns, lines * line, 1, a,
             (struct matrix){ weight + ky * line * out, out, 1 }, f->residual || ky > 0 ? 1 : 0,
             f->y + at, conv->out);
     }
@@ -138,7 +137,7 @@ static void product_gradient_tile(void *argument, size_t i, size_t worker)
                  columns = least(cut->columns, in - column);
     const size_t at = row * conv->in + g * in + column;
     (void)worker;
-    gemm_packed(rows, columns, out, 1,
+    gemm(rows, columns, out, 1,
         (struct matrix){ p->dy + row * conv->out + g * out, conv->out, 1 },
         (struct matrix){ conv->weight + (g * in + column) * out, 1, out }, p->add ? 1 : 0,
         p->dx + at, conv->in);
@@ -206,7 +205,7 @@ static void scatter_rows(const struct scatter *s, size_t row, size_t rows, size_
     const float *weight = conv->weight + g * conv->kernel * conv->kernel * in * out;
     weight += channel % in * out;
     for (size_t tap = 0; tap < conv->kernel * conv->kernel; tap++, weight += in * out) {
-        gemm_packed(rows, channels, out, 1, dy, (struct matrix){ weight, 1, out }, 0, scratch,
+        gemm(rows, channels, out, 1, dy, (struct matrix){ weight, 1, out }, 0, scratch,
             channels);
         scatter_tap(
             s, row, rows, tap / conv->kernel, tap % conv->kernel, channel, channels, scratch);

@@ -21,7 +21,6 @@ struct conv_run {
     size_t batch, height, width; /* of x */
     float *scratch;
     size_t stride;
-    bool loose; /* a number's bytes may depend on what stands beside it in the batch */
 };
 
 /* Floats of scratch that a thread needs, forward and backward; SIZE_MAX where they can't be

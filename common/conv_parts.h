@@ -13,9 +13,7 @@ enum {
     TILE_GATHERED = 160 * 1024, /* floats */
     WIDE_COLUMNS = 512,         /* beyond: rows of the weights lie too far apart to be read */
     FEW_TILES = 8,
-    GROUP_WIDTH = 16,
-    NARROW_COLUMNS = 32, /* up to so many, products gain by not being packed, */
-    NARROW_WEIGHTS = 16  /* and those of weight gradients */
+    GROUP_WIDTH = 16
 };
 
 static inline size_t least(size_t a, size_t b)

@@ -60,7 +60,7 @@ static void part_task(void *argument, size_t i, size_t worker)
             conv_gather(w->run, w->x, row, rows, ky, lines, g * in, gathered);
             x = (struct matrix){ gathered, 1, length };
         }
-        (columns <= NARROW_WEIGHTS ? gemm : gemm_packed)(length, columns, rows, 1, x,
+        gemm(length, columns, rows, 1, x,
             (struct matrix){ w->dy + row * conv->out + g * out + column, conv->out, 1 },
             w->parts > 1 && row == first ? 0 : 1, to, out);
     }

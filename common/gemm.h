@@ -20,13 +20,10 @@ struct matrix {
 /* To be called once before the first product; name: of the kernels in use ("skx", "zen3"). */
 const char *gemm_start(void);
 
-/* C[m,n] = scale * A[m,k] B[k,n] + keep * C; rows of C are c_stride apart. On this thread. */
+/* C[m,n] = scale * A[m,k] B[k,n] + keep * C; rows of C are c_stride apart. On this thread. A
+ * number's bytes depend on its row of A and its column of B alone, not on what stands beside
+ * them. */
 void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
-    float keep, float *c, size_t c_stride);
-
-/* The same, and a number's bytes depend on its row of A and its column of B alone, not on what
- * stands beside them. */
-void gemm_packed(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
     float keep, float *c, size_t c_stride);
 
 /* What is done with a finished tile: rows [row, row + rows) and columns likewise of C. */
@@ -36,7 +33,7 @@ typedef void gemm_finish(
 /*
  * The same on all threads, for big products, keep = 0; finish (may be NULL) is called for every
  * tile while it is in the cache. Tiles depend on the shape alone, so bytes don't depend on the
- * number of threads; nor do a row's bytes depend on the rows beside it.
+ * number of threads.
  */
 void gemm_all(struct threads *threads, size_t m, size_t n, size_t k, struct matrix a,
     struct matrix b, float *c, size_t c_stride, gemm_finish *finish, void *argument);

@@ -355,11 +355,3 @@ KERNEL void add_rows(float *x, const float *y, size_t rows, size_t columns, size
         for (size_t i = 0; i < columns; i++)
             x[i] += y[i];
 }
-
-KERNEL void transpose_rows(
-    float *to, const float *x, size_t rows, size_t columns, size_t stride)
-{
-    for (size_t i = 0; i < columns; i++)
-        for (size_t row = 0; row < rows; row++)
-            to[i * rows + row] = x[row * stride + i];
-}

@@ -76,9 +76,6 @@ void column_sums(float *to, const float *x, size_t rows, size_t columns, size_t 
 void column_products(
     float *to, const float *x, const float *y, size_t rows, size_t columns, size_t stride);
 
-/* to[columns, rows] = x, whose rows are stride apart. */
-void transpose_rows(float *to, const float *x, size_t rows, size_t columns, size_t stride);
-
 /* x += y, tiles of rows x columns with stride. */
 void add_rows(float *x, const float *y, size_t rows, size_t columns, size_t stride);
 

@@ -40,7 +40,7 @@ struct conv_run resnet_run(const struct resnet_pass *pass, const struct conv *co
     const struct plane *x, size_t batch)
 {
     return (struct conv_run){ pass->threads, conv, batch, x->rows, x->columns, pass->scratch,
-        pass->scratch_stride, false };
+        pass->scratch_stride };
 }
 
 struct planner {

@@ -26,7 +26,7 @@ struct conv_run train_run(
     const struct resnet_trainer *trainer, const struct train_layer *layer, size_t batch)
 {
     return (struct conv_run){ trainer->threads, &layer->conv, batch, layer->x->rows,
-        layer->x->columns, trainer->scratch, trainer->scratch_stride, true };
+        layer->x->columns, trainer->scratch, trainer->scratch_stride };
 }
 
 /* A convolution and what its norm takes it by, not yet the norm. */

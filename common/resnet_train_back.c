@@ -194,7 +194,7 @@ static void head_backward(const struct step *step, const float *logit_gradients)
     const size_t classes = weight->shape[0], features = weight->shape[1];
     const struct matrix by_class = { logit_gradients, 1, classes };
     if (weight->trained)
-        gemm_packed(classes, features, step->batch, 1, by_class,
+        gemm(classes, features, step->batch, 1, by_class,
             (struct matrix){ trainer->means, features, 1 }, 1, params->gradients + weight->at,
             features);
     for (size_t b = 0; b < step->batch && bias->trained; b++)

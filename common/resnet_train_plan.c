@@ -103,7 +103,7 @@ static int plan_layer(struct planner *planner, struct train_layer *layer, const 
     layer->flips = conv_flip(conv, &layer->flipped);
     if (layer->flips) {
         const struct conv_run back = { trainer->threads, &layer->flipped, trainer->batch,
-            layer->z.rows, layer->z.columns, NULL, 0, true };
+            layer->z.rows, layer->z.columns, NULL, 0 };
         raise(&planner->scratch, conv_scratch(&back));
         raise(&planner->flipped, trainer->params->items[layer->param].count);
     }

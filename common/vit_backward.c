@@ -209,8 +209,7 @@ static void attend_backward(void *argument, size_t i, size_t worker)
                    ? wanted[step->layer * step->batch + b] + h * t * t
                    : scores;
     const float scale = 1.0f / sqrtf((float)head);
-    gemm(live, t, head, 1, rows_of(out, dim), turned_head(pass, v, stride, head, worker), 0, g,
-        t);
+    gemm(live, t, head, 1, rows_of(out, dim), transposed(v, stride), 0, g, t);
     memset(g + live * t, 0, (t - live) * t * sizeof *g);
     if (!step->through)
         return;

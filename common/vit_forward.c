@@ -167,7 +167,7 @@ static void attend(void *argument, size_t i, size_t worker)
     float *scores = step->kept->attention[b] ? step->kept->attention[b] + h * t * t
                                              : pass->scores + worker * t * t;
     gemm(t, t, head, 1.0f / sqrtf((float)head), (struct matrix){ q, stride, 1 },
-        turned_head(pass, k, stride, head, worker), 0, scores, t);
+        transposed(k, stride), 0, scores, t);
     softmax_forward(scores, t, t, t);
     gemm(t, head, t, 1, (struct matrix){ scores, t, 1 }, (struct matrix){ v, stride, 1 }, 0,
         gathered(step) + b * t * dim + h * head, dim);

@@ -60,8 +60,6 @@ static void lay_out(const struct vit *vit, struct vit_pass *pass, struct arena *
     pass->qkv = arena_take(to, n, dim, 3);
     pass->hidden = arena_take(to, n, mlp > pixels ? mlp : pixels, 1);
     pass->scores = arena_take(to, threads_count(pass->threads), pass->tokens, pass->tokens);
-    pass->turned =
-        arena_take(to, threads_count(pass->threads), dim / config->heads, pass->tokens);
     pass->pooled = arena_take(to, batch, pooled, 2);
     pass->normed = arena_take(to, batch, pooled, 2);
     pass->features = arena_take(to, batch, config->features, 2);

@@ -37,7 +37,6 @@ struct vit_pass {
     float *qkv;        /* [B * T, 3D]; the gradient */
     float *hidden;     /* [B * T, F or 2F]; its gradient; the patches' pixels at first */
     float *scores;     /* [threads, T, T] where attention isn't wanted; its gradient */
-    float *turned;     /* [threads, D / H, T] a head's keys or values */
     float *pooled;     /* [2, B, 2D] what each head reads, before fc_norm */
     float *normed;     /* [2, B, 2D] and behind */
     float *features;   /* [2, B, E] behind pre_logits */
@@ -136,16 +135,6 @@ void row_norm_gradients(const struct step *step, int slot, const float *dy, cons
 static inline bool wants_weights(const struct step *step)
 {
     return step->gradients->weights != NULL;
-}
-
-/* A head's keys or values [T, head], turned, for BLIS would pack them as they lie, which takes
- * longer than so small a product. */
-static inline struct matrix turned_head(
-    const struct vit_pass *pass, const float *x, size_t stride, size_t head, size_t worker)
-{
-    float *to = pass->turned + worker * head * pass->tokens;
-    transpose_rows(to, x, pass->tokens, head, stride);
-    return rows_of(to, pass->tokens);
 }
 
 /* The place in the grid of the i-th patch that takes part. */

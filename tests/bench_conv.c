@@ -5,8 +5,8 @@
  * the products, the share of their rate that the passes reach, and the kernels' name.
  *   bench_conv BATCH THREADS SECONDS
  */
-#include "common/gemm.h"
 #include "common/resnet.h"
+#include "tests/bare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,36 +71,15 @@ static void make_net(void)
     net.fc_bias = next_weights(CLASSES);
 }
 
-struct product {
-    size_t m, n, k;
-    const float *weight;
-};
-
-/* A share of the rows, or of the columns where they are more. */
-static void share(void *argument, size_t i, size_t worker)
-{
-    const struct product *p = argument;
-    const size_t parts = threads_count(threads);
-    (void)worker;
-    if (p->m >= p->n) {
-        const size_t row = p->m * i / parts, end = p->m * (i + 1) / parts;
-        gemm(end - row, p->n, p->k, 1, (struct matrix){ from + row * p->k, p->k, 1 },
-            (struct matrix){ p->weight, p->n, 1 }, 0, to + row * p->n, p->n);
-    } else {
-        const size_t column = p->n * i / parts, end = p->n * (i + 1) / parts;
-        gemm(p->m, end - column, p->k, 1, (struct matrix){ from, p->k, 1 },
-            (struct matrix){ p->weight + column, p->n, 1 }, 0, to + column, p->n);
-    }
-}
-
 /* Returns its floating-point operations; the side of a picture becomes that behind it. */
 static double product(const struct conv *conv, size_t *side)
 {
     *side = (*side + 2 * conv->pad - conv->kernel) / conv->stride + 1;
-    struct product p = { batch * *side * *side, conv->out,
-        conv->kernel * conv->kernel * conv->in, conv->weight };
-    threads_run(threads, threads_count(threads), share, &p);
-    return 2.0 * (double)p.m * (double)p.n * (double)p.k;
+    const size_t m = batch * *side * *side, n = conv->out;
+    const size_t k = conv->kernel * conv->kernel * conv->in;
+    bare_products(threads, m, n, k, (struct matrix){ from, k, 1 },
+        (struct matrix){ conv->weight, n, 1 }, to, n);
+    return 2.0 * (double)m * (double)n * (double)k;
 }
 
 static double products(void)

@@ -3,7 +3,7 @@
  * the same pool of threads, each as one call a thread. Prints milliseconds a picture.
  *   bench_products BATCH TOKENS DIM HIDDEN HEADS LAYERS PATCH_PIXELS THREADS SECONDS
  */
-#include "common/gemm.h"
+#include "tests/bare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,33 +14,10 @@ static size_t batch, tokens, dim, hidden, heads, layers, pixels;
 static float *x, *y, *qkv, *wide, *scores, *weights;
 static struct threads *threads;
 
-struct product {
-    size_t n, k;
-    const float *from, *weight;
-    float *to;
-};
-
-/* A share of the rows (several pictures) or of the columns (one). */
-static void share(void *argument, size_t i, size_t worker)
-{
-    const struct product *p = argument;
-    const size_t parts = threads_count(threads), m = batch * tokens;
-    (void)worker;
-    if (batch > 1) {
-        const size_t row = m * i / parts, end = m * (i + 1) / parts;
-        gemm(end - row, p->n, p->k, 1, (struct matrix){ p->from + row * p->k, p->k, 1 },
-            (struct matrix){ p->weight, 1, p->k }, 0, p->to + row * p->n, p->n);
-    } else {
-        const size_t column = p->n * i / parts, end = p->n * (i + 1) / parts;
-        gemm(m, end - column, p->k, 1, (struct matrix){ p->from, p->k, 1 },
-            (struct matrix){ p->weight + column * p->k, 1, p->k }, 0, p->to + column, p->n);
-    }
-}
-
 static void product(const float *from, size_t k, size_t n, const float *weight, float *to)
 {
-    struct product p = { n, k, from, weight, to };
-    threads_run(threads, threads_count(threads), share, &p);
+    bare_products(threads, batch * tokens, n, k, (struct matrix){ from, k, 1 },
+        (struct matrix){ weight, 1, k }, to, n);
 }
 
 static void attend(void *argument, size_t i, size_t worker)
@@ -49,10 +26,11 @@ static void attend(void *argument, size_t i, size_t worker)
     const float *q = qkv + i / heads * t * stride + i % heads * head;
     float *to = scores + worker * t * t;
     (void)argument;
-    gemm(t, t, head, 1, (struct matrix){ q, stride, 1 }, (struct matrix){ q + dim, 1, stride },
-        0, to, t);
-    gemm(t, head, t, 1, (struct matrix){ to, t, 1 }, (struct matrix){ q + 2 * dim, stride, 1 },
-        0, y + i / heads * t * dim + i % heads * head, dim);
+    bare_product(t, t, head, (struct matrix){ q, stride, 1 },
+        (struct matrix){ q + dim, 1, stride }, to, t);
+    bare_product(t, head, t, (struct matrix){ to, t, 1 },
+        (struct matrix){ q + 2 * dim, stride, 1 }, y + i / heads * t * dim + i % heads * head,
+        dim);
 }
 
 static void forward(void)

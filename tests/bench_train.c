@@ -5,6 +5,7 @@
  *   bench_train DIM LAYERS HEADS PATCH SIDE BATCH THREADS SECONDS
  */
 #include "common/vit_pass.h"
+#include "tests/bare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,48 +109,46 @@ static void make_vit(struct vit *vit, struct vit_slots *gradients)
     memcpy(vit->blocks, weights.blocks, layers * sizeof *vit->blocks);
 }
 
-/* A layer's products: forward, and back to what it took and to its weight. */
-struct bare {
+/* What products read and write. */
+struct rooms {
     float *x, *y, *weight;
 };
 
-static void layer(const struct bare *bare, size_t in, size_t out)
+/* A layer's products: forward, and back to what it took and to its weight. */
+static void layer(const struct rooms *rooms, size_t in, size_t out)
 {
     const size_t n = batch * tokens;
-    gemm_all(threads, n, out, in, rows_of(bare->x, in), transposed(bare->weight, in), bare->y,
-        out, NULL, NULL);
-    gemm_all(threads, n, in, out, rows_of(bare->y, out), rows_of(bare->weight, in), bare->x, in,
-        NULL, NULL);
-    gemm_add(
-        threads, out, in, n, transposed(bare->y, out), rows_of(bare->x, in), bare->weight, in);
+    const struct matrix x = rows_of(rooms->x, in), y = rows_of(rooms->y, out);
+    bare_products(threads, n, out, in, x, transposed(rooms->weight, in), rooms->y, out);
+    bare_products(threads, n, in, out, y, rows_of(rooms->weight, in), rooms->x, in);
+    bare_products(threads, out, in, n, transposed(rooms->y, out), x, rooms->weight, in);
 }
 
 static void attend(void *argument, size_t i, size_t worker)
 {
-    const struct bare *bare = argument;
+    const struct rooms *rooms = argument;
     const size_t head = dim / heads, stride = 3 * dim;
-    const float *q = bare->x + i / heads * tokens * stride + i % heads * head;
-    const struct matrix rows = rows_of(q, stride), across = rows_of(q + dim, tokens);
-    float *scores = bare->weight + worker * tokens * tokens;
-    float *to = bare->y + i / heads * tokens * stride + i % heads * head;
-    for (size_t k = 0; k < 2; k++)
-        gemm(tokens, tokens, head, 1, rows, across, 0, scores, tokens);
-    for (size_t k = 0; k < 2; k++)
-        gemm(tokens, head, tokens, 1, rows_of(scores, tokens), rows, 0, to, stride);
-    for (size_t k = 0; k < 2; k++)
-        gemm(tokens, head, tokens, 1, transposed(scores, tokens), rows, 0, to, stride);
+    const float *q = rooms->x + i / heads * tokens * stride + i % heads * head;
+    const struct matrix rows = rows_of(q, stride);
+    float *scores = rooms->weight + worker * tokens * tokens;
+    float *to = rooms->y + i / heads * tokens * stride + i % heads * head;
+    for (size_t k = 0; k < 2; k++) {
+        bare_product(tokens, tokens, head, rows, transposed(q + dim, stride), scores, tokens);
+        bare_product(tokens, head, tokens, rows_of(scores, tokens), rows, to, stride);
+        bare_product(tokens, head, tokens, transposed(scores, tokens), rows, to, stride);
+    }
 }
 
-static void products(const struct bare *bare)
+static void products(const struct rooms *rooms)
 {
-    memset(bare->x, 0, batch * tokens * hidden * sizeof *bare->x);
-    layer(bare, pixels, dim);
+    memset(rooms->x, 0, batch * tokens * hidden * sizeof *rooms->x);
+    layer(rooms, pixels, dim);
     for (size_t l = 0; l < layers; l++) {
-        layer(bare, dim, 3 * dim);
-        threads_run(threads, batch * heads, attend, (void *)bare);
-        layer(bare, dim, dim);
-        layer(bare, dim, hidden);
-        layer(bare, hidden, dim);
+        layer(rooms, dim, 3 * dim);
+        threads_run(threads, batch * heads, attend, (void *)rooms);
+        layer(rooms, dim, dim);
+        layer(rooms, dim, hidden);
+        layer(rooms, hidden, dim);
     }
 }
 
@@ -218,7 +217,7 @@ int main(int argc, char **argv)
     prepare(&run);
     const size_t room = batch * tokens * (hidden > pixels ? hidden : pixels);
     const size_t scores = threads_count(threads) * tokens * tokens;
-    const struct bare bare = { allocate(room, sizeof(float)), allocate(room, sizeof(float)),
+    const struct rooms bare = { allocate(room, sizeof(float)), allocate(room, sizeof(float)),
         allocate(scores > hidden * dim ? scores : hidden * dim, sizeof(float)) };
     double best[2] = { 1e9, 1e9 };
     for (const double end = now() + strtod(argv[8], NULL); now() < end;)

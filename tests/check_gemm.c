@@ -109,7 +109,7 @@ START_TEST(packed_products)
         float *b_data = make_matrix(K, N, layouts[l].b, layouts[l].b_gap, &b);
         float *all = make_result(M, N, N, NAN), *c = make_result(M, N, N, NAN);
         double *expected = naive_product(M, N, K, 1, a, b, 0, NULL, N);
-        gemm_packed(M, N, K, 1, a, b, 0, all, N);
+        gemm(M, N, K, 1, a, b, 0, all, N);
         expect_product(all, expected, M, N, K, N);
         for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
             for (size_t row = 0; row < M; row += cuts[i][0])
@@ -119,7 +119,7 @@ START_TEST(packed_products)
                     struct matrix left = a, right = b;
                     left.data += row * a.row_stride;
                     right.data += column * b.column_stride;
-                    gemm_packed(m, n, K, 1, left, right, 0, c + row * N + column, N);
+                    gemm(m, n, K, 1, left, right, 0, c + row * N + column, N);
                 }
             ck_assert_int_eq(memcmp(c, all, (size_t)M * N * sizeof *c), 0);
         }

@@ -2,6 +2,7 @@
  * Ten steps of AdamW and of SGD through the trainer, as finetune takes them, against what torch
  * makes of the same weights and batches in float64 (tests/oracle/train_run.py).
  */
+#include "common/gemm.h"
 #include "common/loss.h"
 #include "common/optimiser.h"
 #include "common/trainer.h"
@@ -156,6 +157,7 @@ END_TEST
 
 int main(void)
 {
+    gemm_start();
     TCase *tests = tcase_create("ten steps");
     Suite *suite = suite_create("train run");
     const int count = list_cases(ROOT, cases, MAX_CASES);
