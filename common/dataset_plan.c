@@ -390,15 +390,15 @@ static int plan_path(struct plan *plan, const char *path, struct error *error)
     char *directory = strndup(path, (size_t)(colon - path));
     if (!directory)
         return fail_memory(error, strlen(path));
-    if (part == PART_NONE) {
-        const bool there = access(directory, F_OK) == 0;
+    if (part == PART_NONE && access(directory, F_OK) < 0) {
         free(directory);
-        return there ? fail(error, BAD_USAGE,
-                   "%.700s: no part of data is called %.60s: there are :train, :test and :val",
-                   path, colon + 1)
-                     : fail(error, BAD_SYSTEM, "%.800s: No such file or directory", path);
+        return fail(error, BAD_SYSTEM, "%.800s: No such file or directory", path);
     }
-    const int status = plan_directory(plan, directory, part, error);
+    int status = plan_directory(plan, directory, part, error); /* names the parts there are */
+    if (part == PART_NONE && status == 0)
+        status =
+            fail(error, BAD_USAGE, "%.500s has no parts, none that is called %.60s: say %.300s",
+                directory, colon + 1, directory);
     free(directory);
     return status;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The last parts of paths, without slashes behind. */
+/* The last parts of paths, without slashes behind; "pets/:train" is one. */
 static json_t *last_parts(const char *const *paths, size_t count)
 {
     json_t *parts = json_array();
@@ -13,7 +13,7 @@ static json_t *last_parts(const char *const *paths, size_t count)
         while (end > 1 && paths[i][end - 1] == '/')
             end--;
         size_t start = end;
-        while (start > 0 && end > 1 && paths[i][start - 1] != '/')
+        while (start > 0 && end > 1 && (paths[i][start - 1] != '/' || paths[i][start] == ':'))
             start--;
         json_array_append_new(parts, json_stringn(paths[i] + start, end - start));
     }

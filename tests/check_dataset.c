@@ -115,7 +115,7 @@ START_TEST(parts)
     ck_assert_ptr_nonnull(strstr(described(inside("folders:train"), &wishes), "a,b 0:3x3"));
     ck_assert_ptr_nonnull(strstr(described(inside("folders:val"), &wishes), "a 0:3x3"));
     ck_assert_int_eq(
-        refused(inside("folders:other"), &wishes, "there are :train, :test"), BAD_USAGE);
+        refused(inside("folders:other"), &wishes, "holds train and val"), BAD_USAGE);
     ck_assert_int_eq(refused(inside("none:train"), &wishes, "No such file"), BAD_SYSTEM);
     ck_assert_int_eq(refused(inside("none:other"), &wishes, "No such file"), BAD_SYSTEM);
 }
