@@ -270,8 +270,8 @@ int view_place(const char *what, const double *box, const double size[2], uint32
             size[0], size[1], width, height);
     memcpy(placed, box ? box : whole, sizeof whole);
     for (size_t i = 0; i < 4; i++)
-        if (!isfinite(placed[i]))
-            return fail(error, BAD_SAMPLE, "%s: its box isn't finite", what);
+        if (!(fabs(placed[i]) <= BOX_MOST))
+            return fail(error, BAD_SAMPLE, "%s: its box is no part of a picture", what);
     return 0;
 }
 

@@ -100,7 +100,7 @@ int map_check(const struct map *map, struct error *error);
  * Where what has a view lies in its picture of width x height pixels: its box (NULL: not known,
  * then all of the picture) into placed. size: of the picture by the view, 0 0 where unknown.
  * Without the picture width and height are 0. BAD_SAMPLE: it is of a picture of another size,
- * or its box isn't finite; what names it.
+ * or its box is no part of a picture; what names it.
  */
 int view_place(const char *what, const double *box, const double size[2], uint32_t width,
     uint32_t height, double placed[4], struct error *error);

@@ -12,8 +12,11 @@ given = $(filter command environment,$(origin $(1)))
 lab_made := $(filter-out $(if $(call given,LABELS),,misclassified) $(if $(call given,DATA),,finetune) \
 	$(if $(wildcard $(DATA:%=%/annotations/trimaps)),,localise),$(lab_items))
 
+# finetune and localise aren't of PHOTOS; what misclassified made before is of others, perhaps.
+lab_shown := $(filter $(lab_made) finetune localise,$(lab_items))
+
 .PHONY: lab
 lab: $(patsubst %.mk,%,$(wildcard $(lab_made:%=%.mk)))
 	@bash page.sh '$(OUT)' "What $$(basename "$${VIT:-vit-cifar10-p4}") sees in $$(basename "$$PHOTOS")" \
-		$(lab_items) >$(OUT)/index.html
+		$(lab_shown) >$(OUT)/index.html
 	@echo '$(OUT)/index.html: the page'
