@@ -163,6 +163,8 @@ void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct mat
     float keep, float *c, size_t c_stride)
 {
     assert(kernel.context);
+    if (m == 0 || n == 0)
+        return;
     const size_t most = ROWS / kernel.rows * kernel.rows;
     size_t done = 0;
     do {
