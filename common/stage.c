@@ -384,7 +384,16 @@ static void print_help(const struct stage *stage)
     printf("usage: %s [options] %s\n%s %s\n\n", stage->name,
         stage->operands ? stage->operands : "[FILE...]", stage->name, stage->purpose);
     options_help(stage->options);
-    options_help(common_rows);
+    struct option_row rows[sizeof common_rows / sizeof *common_rows];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const bool kept = common_rows[i].letter == 'k' && stage->flags & STAGE_TEXT;
+        if (!kept)
+            rows[count++] = common_rows[i];
+        if (common_rows[i].letter == 'o' && stage->output)
+            rows[count - 1].help = stage->output;
+    }
+    options_help(rows);
 }
 
 static int run_stage(struct run *run, struct error *error)

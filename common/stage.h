@@ -57,6 +57,7 @@ struct stage {
     const char *name;
     const char *purpose;  /* one line: "reads X, writes Y" */
     const char *operands; /* for the usage line; NULL: "[FILE...]" */
+    const char *output;   /* what is said of -o; NULL: that it is a file */
     const struct option_row *options;
     unsigned flags;
 

@@ -439,8 +439,8 @@ int main(int argc, char **argv)
         .name = "finetune",
         .purpose = "reads labelled pictures, trains a ViT or a ResNet, writes a checkpoint",
         .operands = "-o DIR|X.safetensors DATA...\n(DATA: PATH, PATH:train, :test or :val of "
-                    "it, - for a "
-                    "shard on standard input;\n-o: where the model goes)",
+                    "it, - for a shard on standard input)",
+        .output = "where the model goes: a directory or X.safetensors",
         .options = rows,
         .flags = STAGE_THREADED | STAGE_OPERANDS | STAGE_TEXT,
         .open = open_finetune,

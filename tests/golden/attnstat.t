@@ -234,7 +234,6 @@ attnstat reads attention, writes numbers of its layers and heads as text
                           model
       --grid RxC          rows and columns of patches, likewise
   -o, --output FILE       write FILE.part, then rename it to FILE
-  -k, --keep              keep the tensors that this stage would drop
   -j, --threads N         use N threads; the output is the same for every N
       --max-bad N|N%      exit with 3 where more samples than that are bad
   -v, --verbose           say more on standard error

@@ -224,7 +224,6 @@ tensorls reads a stream, writes what is in it as text
       --check             print only whether the stream is whole
       --values GLOB       print every number of the arrays GLOB instead
   -o, --output FILE       write FILE.part, then rename it to FILE
-  -k, --keep              keep the tensors that this stage would drop
   -j, --threads N         use N threads; the output is the same for every N
       --max-bad N|N%      exit with 3 where more samples than that are bad
   -v, --verbose           say more on standard error

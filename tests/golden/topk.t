@@ -199,7 +199,6 @@ topk reads logits, writes the most likely classes as text
       --target            print the row of the target that model.json names as
                           well, whatever its rank
   -o, --output FILE       write FILE.part, then rename it to FILE
-  -k, --keep              keep the tensors that this stage would drop
   -j, --threads N         use N threads; the output is the same for every N
       --max-bad N|N%      exit with 3 where more samples than that are bad
   -v, --verbose           say more on standard error
