@@ -394,11 +394,10 @@ static int plan_path(struct plan *plan, const char *path, struct error *error)
         free(directory);
         return fail(error, BAD_SYSTEM, "%.800s: No such file or directory", path);
     }
-    int status = plan_directory(plan, directory, part, error); /* names the parts there are */
+    int status = plan_directory(plan, directory, part, error); /* names parts, if several */
     if (part == PART_NONE && status == 0)
-        status =
-            fail(error, BAD_USAGE, "%.500s has no parts, none that is called %.60s: say %.300s",
-                directory, colon + 1, directory);
+        status = fail(error, BAD_USAGE, "%.500s has no part %.60s: say %.300s", directory,
+            colon + 1, directory);
     free(directory);
     return status;
 }

@@ -20,9 +20,9 @@ struct matrix {
 /* To be called once before the first product; name: of the kernels in use ("skx", "zen3"). */
 const char *gemm_start(void);
 
-/* C[m,n] = scale * A[m,k] B[k,n] + keep * C; rows of C are c_stride apart. On this thread. A
- * number's bytes depend on its row of A and its column of B alone, not on what stands beside
- * them. */
+/* C[m,n] = scale * A[m,k] B[k,n] + keep * C; rows of C are c_stride apart. On this thread.
+ * Where keep is 0 or 1, a number's bytes depend on its row of A and its column of B alone, not
+ * on what stands beside them. */
 void gemm(size_t m, size_t n, size_t k, float scale, struct matrix a, struct matrix b,
     float keep, float *c, size_t c_stride);
 

@@ -387,11 +387,12 @@ static void print_help(const struct stage *stage)
     struct option_row rows[sizeof common_rows / sizeof *common_rows];
     size_t count = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const bool kept = common_rows[i].letter == 'k' && stage->flags & STAGE_TEXT;
-        if (!kept)
-            rows[count++] = common_rows[i];
+        if (common_rows[i].letter == 'k' && stage->flags & (STAGE_TEXT | STAGE_PICTURE))
+            continue;
+        rows[count] = common_rows[i];
         if (common_rows[i].letter == 'o' && stage->output)
-            rows[count - 1].help = stage->output;
+            rows[count].help = stage->output;
+        count++;
     }
     options_help(rows);
 }

@@ -4,19 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The last parts of paths, without slashes behind; "pets/:train" is one. */
+/* What a path says in the end: "pets:train", also of "data/pets/:train". */
+static json_t *last_part(const char *path)
+{
+    const size_t length = strlen(path);
+    const char *colon = strrchr(path, ':');
+    size_t end = colon && !strchr(colon, '/') ? (size_t)(colon - path) : length;
+    const char *part = path + end;
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && end > 1 && path[start - 1] != '/')
+        start--;
+    return json_sprintf("%.*s%s", (int)(end - start), path + start, end < length ? part : "");
+}
+
 static json_t *last_parts(const char *const *paths, size_t count)
 {
     json_t *parts = json_array();
-    for (size_t i = 0; i < count; i++) {
-        size_t end = strlen(paths[i]);
-        while (end > 1 && paths[i][end - 1] == '/')
-            end--;
-        size_t start = end;
-        while (start > 0 && end > 1 && (paths[i][start - 1] != '/' || paths[i][start] == ':'))
-            start--;
-        json_array_append_new(parts, json_stringn(paths[i] + start, end - start));
-    }
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(parts, last_part(paths[i]));
     return parts;
 }
 

@@ -15,6 +15,9 @@ static inline void bare_product(
     rntm_t runtime = BLIS_RNTM_INITIALIZER;
     float one = 1, zero = 0;
     bli_rntm_set_num_threads(1, &runtime);
+    if (b.column_stride
+        != 1) /* its path for small products doesn't pack, and is slower there */
+        bli_rntm_disable_l3_sup(&runtime);
     bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &one,
         (float *)a.data, (inc_t)a.row_stride, (inc_t)a.column_stride, (float *)b.data,
         (inc_t)b.row_stride, (inc_t)b.column_stride, &zero, c, (inc_t)c_stride, 1, NULL,

@@ -207,7 +207,7 @@ $ rm -r animals/fox; finetune --arch resnet20 -o x -b 2 --val animals/cat animal
 finetune: animals/cat: has no class folders: takes DIRECTORY/CLASS/PICTURE, or a table of labels: say -L FILE
 [exit 2]
 $ finetune --arch resnet20 -o x -b 2 animals:tets
-finetune: animals has no parts, none that is called tets: say animals
+finetune: animals has no part tets: say animals
 [exit 2]
 $ preprocess --pack animals -o bare.tar; finetune --arch resnet20 -o x -b 2 bare.tar
 preprocess: 4 samples
