@@ -161,7 +161,7 @@ hostile() {
     local name='</script><script>window.hit=1</script><img src=x onerror=window.hit=2>&lt;<!--<script>'
     local model='evil<img src=x onerror=window.hit=3>'
     mkdir "$model" && cp "$ROOT/pipelines/models/vit-cifar10-p4/model.safetensors" "$model" &&
-        sed '/"license"/{ n; s/,$//; }; /label_names/d' \
+        sed '/"made_by"/s/,$//; /"label_names"/,/]/d' \
             "$ROOT/pipelines/models/vit-cifar10-p4/config.json" >"$model/config.json" &&
         seq 0 9 | sed "s|.*|&\t${name//&/\\&} &|" >"$model/labels.tsv" || return
     preprocess made/one.jpg 2>/dev/null | vitfwd -m "$model" -g pred --size 32x48 2>/dev/null | rollout -k -M chefer 2>/dev/null |

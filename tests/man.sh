@@ -28,9 +28,11 @@ options_of_page() {
         }' "$1"
 }
 
+# The common ones are in saccade(7); -k isn't there where no stream is written.
 same_options() {
     local program=$1 page=man/$1.1
     options_of_page man/saccade.7 | sort >"$SCRATCH/common"
+    "$program" -h | grep -q -e '--keep' || sed -i '/^k keep$/d' "$SCRATCH/common"
     options_of_help "$program" | sort >"$SCRATCH/help"
     { options_of_page "$page"; cat "$SCRATCH/common"; } | sort -u >"$SCRATCH/page"
     [[ -s $SCRATCH/common && -s $SCRATCH/help ]] || { echo "no options found"; return 1; }

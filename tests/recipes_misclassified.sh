@@ -19,8 +19,8 @@ makes() {
     [[ $status == "$wanted" ]] || { echo "exit status $status: make $*"; cat log; return 1; }
 }
 
-# Dogs that the model calls cat and deer, a cat that it calls cat, one that it doesn't, and a picture
-# that is none.
+# Cats and dogs, some of which the model calls otherwise, and a picture that is none. By labels.tsv
+# it is right about one of two.
 make_pictures() {
     mkdir -p photos/{cat,dog} "odd/no class"
     cp "$DATA"/pictures/{rgb420,rgb444,progressive}.jpg photos/cat
@@ -28,11 +28,12 @@ make_pictures() {
     echo no picture >photos/dog/broken.jpg
     cp "$DATA"/pictures/rgb420.jpg "odd/no class"
     cp -r photos/dog flat
-    printf 'name\tclass\ngrey\tdog\ncmyk\tdeer\n' >labels.tsv
     preprocess -L folder photos 2>/dev/null | vitfwd -l none 2>/dev/null >answers.tar
     tensorgrep --wrong answers.tar 2>/dev/null | tensorcat --good -o wrong.tar 2>/dev/null
     tensorgrep --right answers.tar 2>/dev/null | tensorcat --good -o right.tar 2>/dev/null
     topk -n 1 wrong.tar 2>/dev/null | awk 'NR > 1 { print $1 }' >wrong.keys
+    topk -n 1 answers.tar 2>/dev/null | awk 'BEGIN { print "name\tclass" }
+        $1 ~ /cmyk/ { print "cmyk\t" $4 } $1 ~ /grey/ { print "grey\t" ($4 == "ship" ? "dog" : "ship") }' >labels.tsv
 }
 
 asks_for() {
@@ -84,9 +85,11 @@ same_numbers() {
 same_confusion() {
     local made=made/misclassified/confusion.tsv
     awk -F '\t' 'NR > 1 { for (i = 2; i <= NF; i++) n += $i } END { exit n != 5 }' "$made" || return
-    [[ $(awk -F '\t' 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == "deer") at = i }
+    local called
+    called=$(topk -n 1 wrong.tar 2>/dev/null | awk '/^photos\/dog/ { print $4; exit }')
+    [[ $called && $(awk -F '\t' -v called="$called" 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == called) at = i }
         $1 == "dog" { print $at }' "$made") == \
-        $(tensorgrep --true dog --pred deer answers.tar 2>/dev/null | tensorcat --good 2>/dev/null |
+        $(tensorgrep --true dog --pred "$called" answers.tar 2>/dev/null | tensorcat --good 2>/dev/null |
             tensorls --check 2>/dev/null | awk '{ print $2 }') ]]
 }
 

@@ -95,8 +95,8 @@ dog	map.l04-mean.json
 
 $ tensorls --pg <(attnsplit -l 5 -H mean fwd.tar 2>/dev/null) 2>/dev/null
 id	pp	pn	vn	model	args
-preprocess		preprocess	0.1.0	vit-cifar10-p4:aef0a747	
-vitfwd	preprocess	vitfwd	0.1.0	vit-cifar10-p4:aef0a747	
+preprocess		preprocess	0.1.0	vit-cifar10-p4:dc5aa6e2	
+vitfwd	preprocess	vitfwd	0.1.0	vit-cifar10-p4:dc5aa6e2	
 attnsplit	vitfwd	attnsplit	0.1.0		--layers=5 --heads=mean
 
 # Layers that are not there.

@@ -24,7 +24,7 @@ $ explore -l 4- two.tar 2>/dev/null >few.html; grep -c 'class="layer"' few.html;
 # Where it lies in the picture, the classes, the maps.
 
 $ tensorcat --key gradient101x67 two.tar 2>/dev/null | explore 2>/dev/null | sed -nE '/"about"/{ s/("(prob|logit)"):[0-9.]*/\1:P/g; s/.*>(\{.*\})<.*/\1/p }'
-{"key":"gradient101x67","depth":6,"readout":"cls","grid":[8,8],"prefix":["class token"],"photo":"image/png","box":[16.8333333333333,0.0,84.1666666666667,67.0],"size":[101.0,67.0],"model":"vit-cifar10-p4:aef0a747","target":{"index":3,"name":"cat","logit":P,"prob":P},"classes":[{"index":3,"name":"cat","prob":P},{"index":8,"name":"ship","prob":P},{"index":4,"name":"deer","prob":P},{"index":2,"name":"bird","prob":P},{"index":6,"name":"frog","prob":P}],"true":null,"maps":[{"title":"attention rollout","grid":[8,8],"box":[16.8333333333333,0.0,84.1666666666667,67.0],"queries":0,"signed":false}],"layers":[0,1,2,3,4,5],"heads":[4,4,4,4,4,4],"limit":5.0,"steps":255}
+{"key":"gradient101x67","depth":6,"readout":"cls","grid":[8,8],"prefix":["class token"],"photo":"image/png","box":[16.8333333333333,0.0,84.1666666666667,67.0],"size":[101.0,67.0],"model":"vit-cifar10-p4:dc5aa6e2","target":{"index":5,"name":"dog","logit":P,"prob":P},"classes":[{"index":5,"name":"dog","prob":P},{"index":0,"name":"airplane","prob":P},{"index":3,"name":"cat","prob":P},{"index":8,"name":"ship","prob":P},{"index":4,"name":"deer","prob":P}],"true":null,"maps":[{"title":"attention rollout","grid":[8,8],"box":[16.8333333333333,0.0,84.1666666666667,67.0],"queries":0,"signed":false}],"layers":[0,1,2,3,4,5],"heads":[4,4,4,4,4,4],"limit":5.0,"steps":255}
 
 # 8 bits a value where the photo then stays under the limit, else 6.
 

@@ -78,11 +78,11 @@ map.diff.npy	f4	[8,8]
 map.diff.json	json	559
 
 $ tar xOf diff.tar cat.map.diff.json | grep -o '"target.*"view'
-"target":null,"model":"vit-cifar10-p4:aef0a747","grid":[8,8],"view
+"target":null,"model":"vit-cifar10-p4:dc5aa6e2","grid":[8,8],"view
 
 $ mapdiff abnar abnar --tsv maps.tar 2>/dev/null
 key	a	b	correlation	rank_correlation	iou_top_fifth	emd	a_half_area	b_half_area	a_spread	b_spread
-cat	abnar	abnar	1	1	1	0	0.609375	0.609375	0.985554	0.985554
+cat	abnar	abnar	1	1	1	0	0.71875	0.71875	0.99344	0.99344
 
 $ cat maps.tar | mapdiff --tsv abnar - 2>&1
 key	a	b	correlation	rank_correlation	iou_top_fifth	emd	a_half_area	b_half_area	a_spread	b_spread
@@ -91,7 +91,7 @@ mapdiff: cat: has no map.-: it has map.abnar, map.vit-explain
 
 $ cat maps.tar | mapdiff --tsv abnar vit-explain - maps.tar 2>&1
 key	a	b	correlation	rank_correlation	iou_top_fifth	emd	a_half_area	b_half_area	a_spread	b_spread
-cat	abnar	vit-explain	0.619908	0.655037	0.368421	0.115662	0.609375	0.109375	0.985554	0.860327
+cat	abnar	vit-explain	0.832905	0.801465	0.529412	0.092458	0.71875	0.109375	0.99344	0.899843
 mapdiff: maps.tar: key cat returns: join shards with preprocess --prefix-shard
 [exit 3]
 

@@ -140,7 +140,7 @@ $ mapscore --inside 1 --ignore 3 --seed 1 $DATA/mapscore/scores.tar 2>/dev/null 
 $ mkdir masks; cp $DATA/pictures/rgb444.jpg cat.jpg; cp $DATA/pictures/grey1.png masks/cat.png; preprocess --masks masks cat.jpg 2>/dev/null | vitfwd 2>/dev/null | rollout 2>/dev/null >maps.tar; mapscore maps.tar | cut -f 1-5; mapscore maps.tar 2>/dev/null | grep uniform
 mapscore: 1 sample
 key	map	method	model	grid
-cat	abnar	abnar	vit-cifar10-p4:aef0a747	8x8
+cat	abnar	abnar	vit-cifar10-p4:dc5aa6e2	8x8
 cat	uniform	baseline		8x8
 cat	centre	baseline		8x8
 cat	random	baseline		8x8
@@ -165,7 +165,7 @@ $ for kind in grey1 grey1-interlaced grey2 grey2-interlaced grey8 grey8-interlac
 
 $ for n in 3 6; do cp $DATA/pictures/grey1.png masks/turned$n.png; cp $DATA/pictures/turned$n.jpg .; preprocess --masks masks turned$n.jpg 2>/dev/null | vitfwd 2>/dev/null | rollout 2>/dev/null | mapscore 2>&1 | grep -v baseline | cut -f 2-5; done
 map	method	model	grid
-abnar	abnar	vit-cifar10-p4:aef0a747	8x8
+abnar	abnar	vit-cifar10-p4:dc5aa6e2	8x8
 mapscore: 1 sample
 map	method	model	grid
 mapscore: turned6: mask.png is of 23x17 pixels, the picture of map.abnar of 17x23

@@ -307,8 +307,8 @@ resnetfwd	tensorcat	tiny:64728a48
 resnetfwd.2	resnetfwd	hf-basic:7e203537
 
 $ preprocess cat.jpg dog.jpg 2>/dev/null | tensorcat --drop jpg 2>/dev/null >gone.tar; . ./env.sh; resnetfwd gone.tar >bad.tar; . ./shapes.sh; shapes <bad.tar
-resnetfwd: cat: its input was made for vit-cifar10-p4:aef0a747, and there is no picture to make one for tiny:64728a48 of
-resnetfwd: dog: its input was made for vit-cifar10-p4:aef0a747, and there is no picture to make one for tiny:64728a48 of
+resnetfwd: cat: its input was made for vit-cifar10-p4:dc5aa6e2, and there is no picture to make one for tiny:64728a48 of
+resnetfwd: dog: its input was made for vit-cifar10-p4:dc5aa6e2, and there is no picture to make one for tiny:64728a48 of
 resnetfwd: 2 samples, 2 bad
 key member type
 __stream__ model json

@@ -63,7 +63,7 @@ dog model.json json
 dog map.abnar.npy [8,8]
 dog map.abnar.json json
 $ tar xOf maps.tar cat.map.abnar.json | sed 's/,"view":.*/\n/'
-{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":null,"model":"vit-cifar10-p4:aef0a747","grid":[8,8]
+{"method":"abnar","layer":null,"head":null,"query":"cls","residual":0.5,"signed":false,"target":null,"model":"vit-cifar10-p4:dc5aa6e2","grid":[8,8]
 $ tar xOf maps.tar cat.map.abnar.json | sed 's/.*"view"://; s/}$/\n/' | diff - <(tar xOf maps.tar cat.view.json; echo) && echo same
 same
 $ . ./shapes.sh; rollout -k fwd.tar 2>/dev/null | rollout -k -M vit-explain 2>/dev/null | attnsplit -l 5 -H 0 2>/dev/null | shapes | grep '^cat'
@@ -80,8 +80,8 @@ cat map.l05-h00.npy [8,8]
 cat map.l05-h00.json json
 $ tensorls --pg maps.tar 2>/dev/null
 id	pp	pn	vn	model	args
-preprocess		preprocess	0.1.0	vit-cifar10-p4:aef0a747	
-vitfwd	preprocess	vitfwd	0.1.0	vit-cifar10-p4:aef0a747	--tokens=6
+preprocess		preprocess	0.1.0	vit-cifar10-p4:dc5aa6e2	
+vitfwd	preprocess	vitfwd	0.1.0	vit-cifar10-p4:dc5aa6e2	--tokens=6
 rollout	vitfwd	rollout	0.1.0		
 
 # A map is never replaced; --as names it.

@@ -47,19 +47,20 @@ topk: 6 samples, 1 bad
 $ preprocess $DATA/pictures/rgb444.jpg 2>/dev/null >in.tar; for g in dog frog 3; do vitfwd -l none -g $g in.tar 2>/dev/null | topk -n 2 --target 2>/dev/null | cut -f 2-4; done
 rank	class	name
 1	3	cat
-2	5	dog
+2	2	bird
+5	5	dog
 rank	class	name
 1	3	cat
-2	5	dog
+2	2	bird
 3	6	frog
 rank	class	name
 1	3	cat
-2	5	dog
+2	2	bird
 
 $ vitfwd -l none -g dog in.tar 2>/dev/null | topk -n 10 --target 2>/dev/null | cut -f 3 | sort | uniq -d
 
 $ vitfwd -l none -g truck in.tar 2>/dev/null >truck.tar; topk -n 1 --target truck.tar 2>/dev/null | tail -n 1 >alone; cut -f 2-4 alone; topk -n 10 truck.tar 2>/dev/null | grep truck | cmp - alone; topk -n 1 truck.tar 2>/dev/null | wc -l
-8	9	truck
+10	9	truck
 2
 
 $ preprocess $DATA/pictures/rgb444.jpg 2>/dev/null | vitfwd -l none -g dog 2>/dev/null | resnetfwd -m $DATA/resnet/timm-basic -g 5 --at none 2>/dev/null | topk -n 1 --target 2>/dev/null | cut -f 2,3,8
@@ -78,19 +79,19 @@ $ tar xf truck.tar --wildcards '*.logits.npy' --transform 's|.*/||'; for target 
 >     tar cf odd.tar first.logits.npy first.model.json rgb444.logits.npy rgb444.model.json
 >     topk -n 1 --target odd.tar 2>&1 | tail -n +3 | cut -f 1-3
 > done; rm *.npy *.json *.tar alone
-first	4	2
+first	2	2
 topk: rgb444: model.json's target is class 10, logits.npy is of 10
 topk: 2 samples, 1 bad
-first	4	2
+first	2	2
 topk: rgb444: model.json's target is class -1, logits.npy is of 10
 topk: 2 samples, 1 bad
-first	4	2
+first	2	2
 topk: rgb444: has no target in model.json, which --target needs: run vitfwd or resnetfwd
 topk: 2 samples, 1 bad
-first	4	2
+first	2	2
 topk: rgb444: has no target in model.json, which --target needs: run vitfwd or resnetfwd
 topk: 2 samples, 1 bad
-first	4	2
+first	2	2
 topk: rgb444: has no target in model.json, which --target needs: run vitfwd or resnetfwd
 topk: 2 samples, 1 bad
 

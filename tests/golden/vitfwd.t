@@ -4,7 +4,7 @@ $ cp $DATA/pictures/rgb444.jpg cat.jpg; cp $DATA/pictures/rgb420.jpg dog.jpg; cp
 
 $ vitfwd --info | sed 's|\t/.*pipelines/|\tpipelines/|'
 field	value	evidence
-model	vit-cifar10-p4:aef0a747	pipelines/models/vit-cifar10-p4
+model	vit-cifar10-p4:dc5aa6e2	pipelines/models/vit-cifar10-p4
 family	timm	vit_base_patch16_224
 layers	6	names of tensors
 dim	128	patch_embed.proj.weight
@@ -81,15 +81,15 @@ whole: 3 samples, 0 bad, 30 members
 
 $ tensorls --pg out.tar 2>/dev/null
 id	pp	pn	vn	model	args
-preprocess		preprocess	0.1.0	vit-cifar10-p4:aef0a747	
-vitfwd	preprocess	vitfwd	0.1.0	vit-cifar10-p4:aef0a747	
+preprocess		preprocess	0.1.0	vit-cifar10-p4:dc5aa6e2	
+vitfwd	preprocess	vitfwd	0.1.0	vit-cifar10-p4:dc5aa6e2	
 
 # What model.json and __stream__/model say, but for the logit and its probability.
 
 $ tar xOf out.tar cat.model.json | sed 's/"target":.*/\n/'
 > tar xOf out.tar __stream__/model | sed 's/$/\n/'
-{"model":"vit-cifar10-p4:aef0a747","prefix":1,"distilled":false,"registers":0,"patch":[4,4],"grid":[8,8],"layers":6,"heads":4,"readout":"cls",
-{"model":"vit-cifar10-p4:aef0a747","family":"timm","patch":[4,4],"prefix":1,"heads":4,"layers":6,"dim":128,"input":[32,32],"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"classes":["airplane","automobile","bird","cat","deer","dog","frog","horse","ship","truck"]}
+{"model":"vit-cifar10-p4:dc5aa6e2","prefix":1,"distilled":false,"registers":0,"patch":[4,4],"grid":[8,8],"layers":6,"heads":4,"readout":"cls",
+{"model":"vit-cifar10-p4:dc5aa6e2","family":"timm","patch":[4,4],"prefix":1,"heads":4,"layers":6,"dim":128,"input":[32,32],"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"classes":["airplane","automobile","bird","cat","deer","dog","frog","horse","ship","truck"]}
 
 # Options that choose what is written.
 
@@ -243,8 +243,8 @@ $ header='{"conv1.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
 > vitfwd -m resnet.safetensors in.tar
 vitfwd: resnet.safetensors: not a ViT: conv1.weight says a convolutional network: use resnetfwd
 [exit 2]
-$ head -c 4000000 $DATA/../../pipelines/models/vit-cifar10-p4/model.safetensors >cut.safetensors; vitfwd -m cut.safetensors in.tar
-vitfwd: cut.safetensors: blocks.5.attn.proj.weight: offsets 3965952..4031488 don't fit its 65536 bytes and the file
+$ head -c 2000000 $DATA/../../pipelines/models/vit-cifar10-p4/model.safetensors >cut.safetensors; vitfwd -m cut.safetensors in.tar
+vitfwd: cut.safetensors: blocks.5.attn.proj.weight: offsets 1982976..2015744 don't fit its 32768 bytes and the file
 [exit 3]
 $ vitfwd -m $DATA/vit/dino in.tar
 vitfwd: $DATA/vit/dino: the number of heads is not in the shapes and no configuration says it: say --num-heads N
@@ -279,13 +279,13 @@ $ for model in timm-plain vit-cifar10-p4; do
 > done; tensorls --pg chain.tar 2>/dev/null | cut -f 1,2,5,6
 "for":"timm-plain:
 id	pp	model	args
-preprocess		vit-cifar10-p4:aef0a747	
-vitfwd	preprocess	vit-cifar10-p4:aef0a747	--tokens=0
+preprocess		vit-cifar10-p4:dc5aa6e2	
+vitfwd	preprocess	vit-cifar10-p4:dc5aa6e2	--tokens=0
 vitfwd.2	vitfwd	timm-plain:f3401cfb	--model=timm-plain
 
 $ preprocess -m $DATA/vit/timm-plain cat.jpg dog.jpg 2>/dev/null | tensorcat --drop jpg 2>/dev/null >gone.tar; vitfwd gone.tar >bad.tar
-vitfwd: cat: its input was made for timm-plain:f3401cfb, and there is no picture to make one for vit-cifar10-p4:aef0a747 of
-vitfwd: dog: its input was made for timm-plain:f3401cfb, and there is no picture to make one for vit-cifar10-p4:aef0a747 of
+vitfwd: cat: its input was made for timm-plain:f3401cfb, and there is no picture to make one for vit-cifar10-p4:dc5aa6e2 of
+vitfwd: dog: its input was made for timm-plain:f3401cfb, and there is no picture to make one for vit-cifar10-p4:dc5aa6e2 of
 vitfwd: 2 samples, 2 bad
 [exit 1]
 
@@ -324,9 +324,9 @@ $ npy() { printf '\223NUMPY\1\0v\0%-117s\n' "{'descr': '<f4', 'fortran_order': F
 $ . ./npy.sh; npy 3,32,32 12288 >a.input.npy; npy 3,30,32 11520 >b.input.npy; npy 3,16,36 6912 >c.input.npy
 > npy 1,32,32 4096 >d.input.npy; npy 3,0,32 0 >e.input.npy; npy 32,32 4096 >f.input.npy; npy 3,32,32 12000 >g.input.npy
 > echo no array >h.input.npy; npy 3,32,32 12288 >i.input.npy; tar cf own.tar ?.input.npy; vitfwd own.tar >bad.tar
-vitfwd: b: input is [3,30,32], vit-cifar10-p4:aef0a747 takes [3,32,32] or other multiples of its patch, 4x4
-vitfwd: d: input is [1,32,32], vit-cifar10-p4:aef0a747 takes [3,32,32] or other multiples of its patch, 4x4
-vitfwd: e: input is [3,0,32], vit-cifar10-p4:aef0a747 takes [3,32,32] or other multiples of its patch, 4x4
+vitfwd: b: input is [3,30,32], vit-cifar10-p4:dc5aa6e2 takes [3,32,32] or other multiples of its patch, 4x4
+vitfwd: d: input is [1,32,32], vit-cifar10-p4:dc5aa6e2 takes [3,32,32] or other multiples of its patch, 4x4
+vitfwd: e: input is [3,0,32], vit-cifar10-p4:dc5aa6e2 takes [3,32,32] or other multiples of its patch, 4x4
 vitfwd: f: input.npy is f4[32,32], not of 3 dimensions
 vitfwd: g: input.npy: npy: has 12000 bytes of data, its shape needs 12288
 vitfwd: h: input.npy: npy: not a .npy array of version 1 to 3
@@ -351,7 +351,7 @@ h __bad__ json
 i logits.npy [10]
 
 $ tar xOf bad.tar b.__bad__; echo
-{"stage":"vitfwd","error":"input is [3,30,32], vit-cifar10-p4:aef0a747 takes [3,32,32] or other multiples of its patch, 4x4"}
+{"stage":"vitfwd","error":"input is [3,30,32], vit-cifar10-p4:dc5aa6e2 takes [3,32,32] or other multiples of its patch, 4x4"}
 
 $ . ./shapes.sh; for b in 1 2 3; do vitfwd -b $b own.tar 2>/dev/null | shapes | cksum; done | sort -u | wc -l
 1
@@ -436,33 +436,33 @@ $ vitfwd -g none in.tar 2>/dev/null >none.tar; tensorcat --only 'attn*' none.tar
       1 model
 $ target() { vitfwd -l none "$@" cat.tar 2>/dev/null | tar xOf - cat.model.json | grep -o '"target.*' | sed -E 's/([0-9]\.[0-9]{3})[0-9]*/\1/g'; }; declare -f target >target.sh
 $ preprocess cat.jpg 2>/dev/null >cat.tar; . ./target.sh; for g in pred 3 cat CAT dog; do target -g $g; done
-"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
-"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
-"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
-"target":{"index":3,"name":"cat","logit":2.785,"prob":0.658}}
-"target":{"index":5,"name":"dog","logit":0.870,"prob":0.097}}
+"target":{"index":3,"name":"cat","logit":2.221,"prob":0.441}}
+"target":{"index":3,"name":"cat","logit":2.221,"prob":0.441}}
+"target":{"index":3,"name":"cat","logit":2.221,"prob":0.441}}
+"target":{"index":3,"name":"cat","logit":2.221,"prob":0.441}}
+"target":{"index":5,"name":"dog","logit":-0.417,"prob":0.031}}
 $ for g in 10 elephant '' a do 1.5; do vitfwd -g "$g" cat.tar >/dev/null; echo $?; done
-vitfwd: --grad 10: vit-cifar10-p4:aef0a747 has 10 classes, from 0 to 9
+vitfwd: --grad 10: vit-cifar10-p4:dc5aa6e2 has 10 classes, from 0 to 9
 2
-vitfwd: --grad elephant: takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
+vitfwd: --grad elephant: takes pred, true, an index or a class name: vit-cifar10-p4:dc5aa6e2 has no such class
 2
-vitfwd: --grad : takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
+vitfwd: --grad : takes pred, true, an index or a class name: vit-cifar10-p4:dc5aa6e2 has no such class
 2
-vitfwd: --grad a: no class of vit-cifar10-p4:aef0a747 has that name; near it: 0 "airplane", 1 "automobile", 3 "cat"
+vitfwd: --grad a: no class of vit-cifar10-p4:dc5aa6e2 has that name; near it: 0 "airplane", 1 "automobile", 3 "cat"
 2
-vitfwd: --grad do: no class of vit-cifar10-p4:aef0a747 has that name; near it: 5 "dog"
+vitfwd: --grad do: no class of vit-cifar10-p4:dc5aa6e2 has that name; near it: 5 "dog"
 2
-vitfwd: --grad 1.5: takes pred, true, an index or a class name: vit-cifar10-p4:aef0a747 has no such class
+vitfwd: --grad 1.5: takes pred, true, an index or a class name: vit-cifar10-p4:dc5aa6e2 has no such class
 2
 $ vitfwd -g true cat.tar >/dev/null
 vitfwd: cat: has no cls, which --grad true needs: see preprocess --labels
 [exit 2]
 $ echo 7 >cat.cls; echo 11 >dog.cls; tar cf classed.tar cat.jpg cat.cls dog.jpg dog.cls; vitfwd -l none -g true classed.tar >true.tar
-vitfwd: dog: cls is 11, vit-cifar10-p4:aef0a747 has 10 classes
+vitfwd: dog: cls is 11, vit-cifar10-p4:dc5aa6e2 has 10 classes
 vitfwd: 2 samples, 1 bad
 [exit 1]
 $ tar xOf true.tar cat.model.json | grep -o '"target.*' | sed -E 's/([0-9]\.[0-9]{3})[0-9]*/\1/g'
-"target":{"index":7,"name":"horse","logit":-1.689,"prob":0.007}}
+"target":{"index":7,"name":"horse","logit":-0.913,"prob":0.019}}
 $ vitfwd -m $DATA/vit/hf-vit-model -g pred cat.tar >/dev/null
 vitfwd: --grad pred: hf-vit-model:64658e74 has no head that gives logits, so there is nothing to take a gradient of
 [exit 2]
