@@ -28,7 +28,7 @@ right() {
 cifar_accuracy() {
     right 7931 7951 vitfwd -l none "$pictures" &&
         right 5470 5490 vitfwd -m vit-cifar10-p8 -l none "$pictures" &&
-        right 8442 8442 resnetfwd --at none -g none "$pictures"
+        right 8519 8519 resnetfwd --at none -g none "$pictures"
 }
 
 resnet_accuracy() {
