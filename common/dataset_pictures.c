@@ -280,8 +280,7 @@ static int open_labels(struct pictures *pictures, const struct walk_wishes *walk
     if (status == 0 && plan->classes.count == 0 && classes->count > 0)
         status = fail(error, BAD_USAGE,
             "%.600s: has no class folders: takes DIRECTORY/CLASS/PICTURE, or a table of "
-            "labels: "
-            "say -L FILE",
+            "labels: say -L FILE",
             plan->files.items[0]);
     for (size_t i = 0; i < plan->classes.count && wishes->every_class && status == 0; i++)
         if (names_find(classes, plan->classes.items[i]) == classes->count)

@@ -7,16 +7,15 @@
 /* What a path says in the end: "pets:train", also of "data/pets/:train". */
 static json_t *last_part(const char *path)
 {
-    const size_t length = strlen(path);
     const char *colon = strrchr(path, ':');
-    size_t end = colon && !strchr(colon, '/') ? (size_t)(colon - path) : length;
-    const char *part = path + end;
+    const char *part = colon && !strchr(colon, '/') ? colon : path + strlen(path);
+    size_t end = (size_t)(part - path);
     while (end > 1 && path[end - 1] == '/')
         end--;
     size_t start = end;
     while (start > 0 && end > 1 && path[start - 1] != '/')
         start--;
-    return json_sprintf("%.*s%s", (int)(end - start), path + start, end < length ? part : "");
+    return json_sprintf("%.*s%s", (int)(end - start), path + start, part);
 }
 
 static json_t *last_parts(const char *const *paths, size_t count)

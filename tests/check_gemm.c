@@ -73,11 +73,12 @@ static const struct {
 };
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
+static const size_t shapes[][3] = { { 1, 1, 1 }, { 1, 10, 128 }, { 5, 7, 3 }, { 6, 16, 64 },
+    { 7, 17, 65 }, { 31, 33, 47 }, { 65, 65, 32 }, { 65, 32, 65 }, { 197, 197, 64 },
+    { 197, 64, 197 }, { 50, 15, 45 }, { 2, 3, 2048 }, { 2, 800, 300 } };
+
 START_TEST(products)
 {
-    static const size_t shapes[][3] = { { 1, 1, 1 }, { 1, 10, 128 }, { 5, 7, 3 }, { 6, 16, 64 },
-        { 7, 17, 65 }, { 31, 33, 47 }, { 65, 65, 32 }, { 65, 32, 65 }, { 197, 197, 64 },
-        { 197, 64, 197 }, { 50, 15, 45 }, { 2, 3, 2048 }, { 2, 800, 300 } };
     const size_t *s = shapes[_i];
     for (size_t l = 0; l < LAYOUTS; l++)
         for (int keep = 0; keep < 2; keep++) {
@@ -312,7 +313,7 @@ int main(void)
     Suite *suite = suite_create("gemm");
     TCase *tests = tcase_create("gemm");
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, products, 0, 13);
+    tcase_add_loop_test(tests, products, 0, sizeof shapes / sizeof *shapes);
     tcase_add_test(tests, products_among_others);
     tcase_add_test(tests, empty_products);
     tcase_add_test(tests, products_keep_nan);
