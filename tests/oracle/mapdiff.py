@@ -24,7 +24,7 @@ import ot
 import torch
 from scipy import optimize, stats
 
-from streams import compact, member, npy
+from streams import compact, member, npy, write, write_lines
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "mapdiff")
 MOST = 48 * 48  # points of a distance
@@ -256,15 +256,6 @@ def text(number):
     return "" if number is None else repr(float(number))
 
 
-def write(name, data):
-    with open(os.path.join(ROOT, name), "wb") as file:
-        file.write(data)
-
-
-def write_lines(name, lines):
-    write(name, "".join("\t".join(line) + "\n" for line in lines).encode())
-
-
 def main():
     os.makedirs(ROOT, exist_ok=True)
     tar, lines, values = b"", [], []
@@ -274,9 +265,10 @@ def main():
         view = "" if a.box is None else ",".join(text(edge) for edge in box)
         lines.append([key, "%d\t%d" % shape, view, *(text(number) for number in numbers)])
         values += [difference.ravel() for difference in differences]
-    write("pairs.tar", tar + bytes(1024))
-    write_lines("pairs.tsv", lines)
-    write("odd.tar", b"".join(put_pair(key, maps) for key, *maps in odd_pairs()) + bytes(1024))
+    write(os.path.join(ROOT, "pairs.tar"), tar + bytes(1024))
+    write_lines(os.path.join(ROOT, "pairs.tsv"), lines)
+    odd = b"".join(put_pair(key, maps) for key, *maps in odd_pairs())
+    write(os.path.join(ROOT, "odd.tar"), odd + bytes(1024))
     np.save(os.path.join(ROOT, "values.npy"), np.concatenate(values).astype("<f4"))
 
     lines, points = [], []
@@ -284,7 +276,7 @@ def main():
         rows = np.stack([x, y, a, b], 1).astype("<f8")
         lines.append([name, str(len(rows)), text(transport(rows))])
         points.append(rows)
-    write_lines("emd.tsv", lines)
+    write_lines(os.path.join(ROOT, "emd.tsv"), lines)
     np.save(os.path.join(ROOT, "emd.npy"), np.concatenate(points))
     return 0
 

@@ -18,7 +18,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from streams import compact, member, npy
+from streams import compact, member, npy, write, write_lines
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "mapscore")
 TOLERANCE, SIGMA, SEED, RESAMPLES = 3, 0.25, 11, 300
@@ -295,15 +295,6 @@ def text(numbers):
     return ["" if np.isnan(number) else repr(float(number)) for number in numbers]
 
 
-def write(name, data):
-    with open(os.path.join(ROOT, name), "wb") as file:
-        file.write(data)
-
-
-def write_lines(name, lines):
-    write(name, "".join("\t".join(line) + "\n" for line in lines).encode())
-
-
 def main():
     os.makedirs(ROOT, exist_ok=True)
     tar, lines, all_rows = b"", [], []
@@ -312,11 +303,12 @@ def main():
         rows = sample_rows(key, mask, maps)
         all_rows.append(rows)
         lines += [[key, name, "%dx%d" % shape, *text(numbers)] for name, shape, numbers in rows]
-    write("scores.tar", tar + bytes(1024))
-    write_lines("scores.tsv", lines)
-    write("odd.tar", b"".join(put_sample(*sample) for sample in odd_samples()) + bytes(1024))
-    write_lines("means.tsv", [[name, "%dx%d" % shape, *text(numbers)]
-                              for (name, shape), numbers in means(all_rows)])
+    write(os.path.join(ROOT, "scores.tar"), tar + bytes(1024))
+    write_lines(os.path.join(ROOT, "scores.tsv"), lines)
+    odd = b"".join(put_sample(*sample) for sample in odd_samples())
+    write(os.path.join(ROOT, "odd.tar"), odd + bytes(1024))
+    write_lines(os.path.join(ROOT, "means.tsv"), [
+        [name, "%dx%d" % shape, *text(numbers)] for (name, shape), numbers in means(all_rows)])
     return 0
 
 

@@ -31,6 +31,15 @@ def place(name):
     return path
 
 
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def write_lines(path, lines):
+    write(path, "".join("\t".join(line) + "\n" for line in lines).encode())
+
+
 # What a name from outside becomes.
 
 def encode_component(text):
